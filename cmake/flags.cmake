@@ -1,0 +1,10 @@
+# Warnings are errors on gcc and clang; asserts stay in release builds (house rule: an assert marks our own bug).
+add_library(flags INTERFACE)
+target_compile_options(flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Werror -fno-common -fstack-protector-strong)
+target_compile_definitions(flags INTERFACE _GNU_SOURCE)
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g -D_FORTIFY_SOURCE=2")
+set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
+if(SMPPBRIDGE_SANITIZE)
+    target_compile_options(flags INTERFACE -fsanitize=${SMPPBRIDGE_SANITIZE} -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    target_link_options(flags INTERFACE -fsanitize=${SMPPBRIDGE_SANITIZE})
+endif()

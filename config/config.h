@@ -1,0 +1,151 @@
+/*
+ * config.h - THE DOOR of the configuration room: one JSON file as one struct, or every mistake in it.
+ *
+ * schema.c holds one row per setting (type, range, default, unit, reloadable, one line of help); reading, checking, the
+ * commented example file and the report of `smppbridge check` are all made from those rows. Strings and lists belong to
+ * the struct config and live until cfg_destroy. Source: interface.md section 2 of the project.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Lists of strings end with NULL. */
+enum cfg_when_full { CFG_REFUSE, CFG_REPLACE_OLDEST };
+enum cfg_acknowledge { CFG_STORED, CFG_SENT };
+enum cfg_mode { CFG_LIVE, CFG_LAB };
+enum cfg_hash { CFG_HASH_NONE, CFG_HASH_MD5, CFG_HASH_SHA1, CFG_HASH_CRC32 };
+enum cfg_format { CFG_FORM, CFG_XML, CFG_JSON };
+enum cfg_charset { CFG_UTF8, CFG_CP1251, CFG_KOI8R };
+enum cfg_kind { CFG_SMSC_HTTP, CFG_SMSC_SOAP };
+
+struct cfg_tls {
+    const char **listen;
+    const char *certificate_file, *key_file, *client_ca_file; /* NULL: not given */
+};
+
+struct cfg_smpp {
+    const char **listen;
+    struct cfg_tls tls; /* tls.listen empty: off */
+    const char *system_id;
+    uint64_t bind_timeout_ms, enquire_link_interval_ms, inactivity_timeout_ms, response_timeout_ms;
+    uint32_t max_sessions, max_sessions_per_address;
+    uint64_t max_pdu_bytes;
+    uint32_t login_failures;
+    uint64_t lockout_ms;
+    bool proxy_protocol;
+};
+
+struct cfg_esme {
+    const char *system_id, *password;
+    const char **allow_from;
+    bool enabled;
+    uint32_t max_binds;
+    enum cfg_when_full when_full;
+    double rate, burst; /* messages/s; 0 = no limit */
+    uint64_t delay_budget_ms;
+    uint32_t window, deliver_window;
+    uint64_t max_queued;
+    const char *upstream; /* name; "" = the first */
+    enum cfg_acknowledge acknowledge;
+    const char *profile, *alphabet;
+    uint64_t reassemble_ms;
+    const char **sources;
+    uint64_t receipt_hold_ms, receipt_max;
+    enum cfg_mode mode;
+};
+
+struct cfg_pair {
+    const char *name, *value;
+};
+
+struct cfg_upstream {
+    const char *name;
+    enum cfg_kind kind;
+    const char **urls;
+    const char *login, *password, *api_key;
+    double rate, burst;
+    uint32_t connections, status_connections;
+    uint32_t batch_max;
+    uint64_t batch_linger_ms;
+    uint64_t connect_timeout_ms, timeout_ms;
+    uint64_t retry_first_ms, retry_max_ms, retry_give_up_ms;
+    double retry_factor;
+    uint64_t poll_incoming_ms; /* 0 = off */
+    uint64_t poll_status_after_ms;
+    uint64_t balance_every_ms;
+    double low_balance;
+    struct cfg_pair *extra; /* ends with name NULL */
+};
+
+struct cfg_callbacks {
+    const char **listen;
+    const char *certificate_file, *key_file; /* callbacks.tls; NULL = plain */
+    const char *path;
+    const char *upstream;
+    enum cfg_hash hash;
+    const char *secret;
+    enum cfg_charset charset;
+    enum cfg_format format;
+    const char **allow_from;
+    uint64_t max_body_bytes;
+};
+
+struct cfg_incoming {
+    const char *to, *keyword, *system_id;
+};
+
+struct cfg_admin {
+    const char **listen;
+    const char *token;
+    const char **allow_from;
+};
+
+struct cfg_store {
+    const char *url;
+    uint64_t keep_ms;
+    bool keep_text;
+};
+
+struct cfg_log {
+    int level;  /* enum log_level */
+    int format; /* enum log_format */
+    bool content;
+};
+
+struct config {
+    struct cfg_smpp smpp;
+    struct cfg_esme *esmes;
+    size_t esme_count;
+    struct cfg_upstream *upstreams;
+    size_t upstream_count;
+    struct cfg_callbacks *callbacks; /* the file may hold one object or a list of them */
+    size_t callback_count;
+    struct cfg_incoming *incoming;
+    size_t incoming_count;
+    struct cfg_admin admin;
+    struct cfg_store store;
+    struct cfg_log log;
+    uint64_t drain_timeout_ms;
+    void *memory; /* arena of everything above */
+};
+
+/* Reads a file (or, cfg_read_text, a text whose name is used in reports). All mistakes are appended to `mistakes`, one
+ * line each: "file: key.path: what is wrong; what would be right". Returns 0, or ERR_CONFIG with at least one line. */
+int cfg_read_file(const char *path, struct config **out, struct buf *mistakes) MUST_CHECK;
+int cfg_read_text(const char *name, const char *text, size_t len, struct config **out, struct buf *mistakes) MUST_CHECK;
+void cfg_destroy(struct config *config);
+
+/* The commented example file, every setting with help, unit, range, default and whether a reload changes it. */
+void cfg_write_example(struct buf *out);
+/* What this configuration would do, in words, for `smppbridge check`. Secrets masked. */
+void cfg_write_report(const struct config *config, struct buf *out);
+/* Key paths whose value differs and which need a restart; one per line. Empty: a reload takes everything. */
+void cfg_restart_needed(const struct config *now, const struct config *then, struct buf *out);
+
+#endif

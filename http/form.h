@@ -1,0 +1,43 @@
+/*
+ * form.h - parameters of requests: query strings, form bodies, multipart, and writing them.
+ *
+ * A parameter set keeps order; the first of two equal names wins in http_params_get. Decoded copies live in the set.
+ */
+#ifndef HTTP_FORM_H
+#define HTTP_FORM_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { HTTP_PARAMS_MAX = 512 };
+
+struct http_param {
+    char *name;
+    char *value; /* NUL-terminated; may hold NULs of its own when len says so */
+    size_t len;
+};
+
+struct http_params {
+    struct http_param *at;
+    size_t count;
+};
+
+void http_params_init(struct http_params *p);
+void http_params_finish(struct http_params *p);
+/* Adds a copy. ERR_FULL above HTTP_PARAMS_MAX. */
+int http_params_add(struct http_params *p, const char *name, const char *value, size_t len) MUST_CHECK;
+/* "a=1&b=%20": plus is space, percent decoded; a bad escape stays as it stands. */
+int http_params_read_form(struct http_params *p, const char *text, size_t len) MUST_CHECK;
+/* multipart/form-data; files are taken as parameters too (name, content). */
+int http_params_read_multipart(struct http_params *p, const char *content_type, const char *body, size_t len) MUST_CHECK;
+/* One flat JSON object: strings, numbers and booleans as text. */
+int http_params_read_json(struct http_params *p, const char *text, size_t len) MUST_CHECK;
+/* The value of the first parameter with this name, or NULL. */
+const char *http_params_get(const struct http_params *p, const char *name);
+const struct http_param *http_params_find(const struct http_params *p, const char *name);
+/* Appends "&name=value" (without '&' when `out` is empty), percent-encoded. */
+void http_form_add(struct buf *out, const char *name, const char *value, size_t len);
+
+#endif
