@@ -205,6 +205,11 @@ void buf_add_url(struct buf *b, const void *p, size_t len)
     b->data[b->len] = '\0';
 }
 
+size_t buf_utf8_len(const char *s, size_t len)
+{
+    return utf8_sequence((const uint8_t *)s, len);
+}
+
 const char *buf_text(const struct buf *b)
 {
     return b->data == NULL ? "" : b->data;

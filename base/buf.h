@@ -41,6 +41,8 @@ void buf_add_i64(struct buf *b, int64_t v);
 void buf_add_json(struct buf *b, const char *s, size_t len);
 /* Percent-encoded as in application/x-www-form-urlencoded (space is "%20"). */
 void buf_add_url(struct buf *b, const void *p, size_t len);
+/* Bytes of the UTF-8 sequence at `s` (1..4), 0 when it is broken or cut off by `len`. */
+size_t buf_utf8_len(const char *s, size_t len);
 /* The content, or "" before the first append. */
 const char *buf_text(const struct buf *b);
 

@@ -28,7 +28,9 @@ uint64_t log_dropped(void);
 
 /* One event: `event` is a short fixed phrase ("bind refused"); `format` gives fields as key=value pairs separated by
  * single spaces ("sys=%s sess=%u reason=%s"); values are quoted by the formatter where they need it: a value runs to
- * the next " key=". An event repeated within a second with the same phrase is folded into one line with repeated=N. */
+ * the next " key=". An event repeated within a second with the same phrase is folded into one line with repeated=N: an
+ * identical line from its second time on, lines with other fields from the 21st on (the last one's fields are shown).
+ * Without log_start nothing is folded. Fields beyond 2 KiB are cut. */
 void log_event(enum log_level level, const char *event, const char *format, ...) PRINTF(3, 4);
 
 #define log_error(...) log_event(LOG_ERROR, __VA_ARGS__)
