@@ -2,7 +2,7 @@
  * text.h - data_coding <-> UTF-8, both directions, and how a text is counted in parts.
  *
  * One table of alphabets; everything else in this program sees UTF-8. A character without a place in the target
- * alphabet is replaced by '?' and counted, never an error. Spec: GSM 03.38 (3GPP 23.038), SMPP34 5.2.19.
+ * alphabet is replaced by '?', bytes that are no character by U+FFFD; both are counted, never an error. Spec: GSM 03.38 (3GPP 23.038), SMPP34 5.2.19.
  */
 #ifndef SMPP_TEXT_H
 #define SMPP_TEXT_H
@@ -57,11 +57,16 @@ size_t smpp_text_units(enum smpp_alphabet alphabet, const char *in, size_t len);
 /* SMS parts: 160/153 septets GSM7, 70/67 units UCS2; at least 1. A part never ends inside an extension pair or a
  * surrogate pair. */
 size_t smpp_text_parts(enum smpp_alphabet alphabet, const char *in, size_t len);
+/* Units a message that stands alone may have, or one part of several. Other alphabets: 140/134 octets. */
+size_t smpp_text_part_units(enum smpp_alphabet alphabet, bool single);
+/* Byte length of the longest prefix of whole characters that needs at most `units`. */
+size_t smpp_text_prefix(enum smpp_alphabet alphabet, const char *in, size_t len, size_t units);
 /* Characters (code points) of a UTF-8 text; a bad byte counts as one. */
 size_t smpp_utf8_chars(const char *in, size_t len);
 /* Byte length of the longest prefix of at most `chars` characters. */
 size_t smpp_utf8_prefix(const char *in, size_t len, size_t chars);
-/* The alphabet named in a configuration ("gsm7", "latin1", "ascii", "utf8", "cp1251"); ALPHABET_NONE when unknown. */
+/* The alphabet named in a configuration ("gsm7", "latin1", "ascii", "utf8", "cp1251", also "iso-8859-5", "iso-8859-8",
+ * "ucs2"); ALPHABET_NONE when unknown. */
 enum smpp_alphabet smpp_alphabet_named(const char *name);
 const char *smpp_alphabet_name(enum smpp_alphabet alphabet);
 
