@@ -233,15 +233,20 @@ enum smpp_open {
     SMPP_OPEN_FATAL   /* framing is lost: generic_nack, close */
 };
 
-/* Decodes one whole frame (len == command_length; a spare NUL byte stands at frame[len]). `dests` has room for
- * SMPP_DESTS_MAX, or is NULL: then a submit_multi is rejected. On REJECT the header fields are filled and *out_status
- * is the answer [table in codec.c]. The views in *out die with the frame. */
+/* Decodes one whole frame (len == command_length; no byte behind it is read). `dests` has room for SMPP_DESTS_MAX, or is
+ * NULL: then a submit_multi is rejected and the list of a submit_multi_resp is left out. On REJECT the header fields are
+ * filled and *out_status is the answer: STATUS_RINVCMDID asks for a generic_nack, the rest for the matching response; a
+ * rejected response (CMD_RESPONSE) is dropped, nobody answers it. A message whose TLVs are cut short is OK with
+ * tlvs_damaged. Where fields came out longer than SMPP34 allows and why they are accepted: fields.h. The views in *out
+ * die with the frame. Only one thread of the process may use this and smpp_pdu_write (the library's trace is global). */
 enum smpp_open smpp_pdu_open(const uint8_t *frame, size_t len, struct smpp_dest *dests, struct smpp_pdu *out,
                              uint32_t *out_status) MUST_CHECK;
 
 /* Appends the PDU's bytes to `out`; command_length is computed. Any command this file names, any status and sequence.
- * Text longer than 254 bytes must already stand in a message_payload TLV. Header-only responses: has_body false.
- * Returns 0, ERR_RANGE when a field does not fit its place, ERR_FULL when `out` is full (nothing was appended). */
+ * Text longer than 254 bytes must already stand in a message_payload TLV. Responses are header only unless has_body;
+ * with it cancel_sm_resp, unbind_resp and their kin get a message_id too, so leave it false there.
+ * Returns 0, ERR_RANGE when a field does not fit its place or the command is unknown, ERR_FULL when `out` is full,
+ * ERR_STATE when the library refused what it must take (our bug). On error nothing was appended. */
 int smpp_pdu_write(const struct smpp_pdu *pdu, struct buf *out) MUST_CHECK;
 
 /* The first TLV with this tag, or NULL. */
@@ -263,5 +268,7 @@ const char *smpp_status_name(uint32_t status);
 /* Start-up self-test of the airlock: a valid PDU decodes and encodes to the same bytes, and the library's trace stays
  * empty when the shim is linked. Returns 0 or ERR_STATE. */
 int smpp_codec_selftest(void) MUST_CHECK;
+/* How often the library refused a PDU our scan had passed (answered with STATUS_RSYSERR): 0 unless we have a bug. */
+uint64_t smpp_codec_refusals(void);
 
 #endif
