@@ -1,8 +1,8 @@
 /*
  * client.h - bounded HTTP requests out, on libcurl's multi interface inside the libuv loop.
  *
- * A request is sent at most once: libcurl's own silent repeat of a POST over a dead connection is made impossible (read
- * callback plus a seek that fails), so the caller can tell "never sent" from "perhaps sent". Connections are reused.
+ * A request is sent at most once: libcurl's own silent repeat over a dead connection is refused before each second attempt,
+ * so the caller can tell "never sent" from "perhaps sent". Connections are reused. No redirect is followed.
  */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
@@ -56,11 +56,12 @@ typedef void http_reply_fn(void *owner, uint64_t cookie, const struct http_reply
 int http_client_create(uv_loop_t *loop, const struct http_client_opts *opts, struct http_client **out) MUST_CHECK;
 /* Live change of limits for requests to come. */
 void http_client_configure(struct http_client *client, const struct http_client_opts *opts);
-/* Returns 0, ERR_FULL (max_inflight), ERR_NOMEM, ERR_SYNTAX (url). */
+/* Returns 0, ERR_FULL (max_inflight), ERR_NOMEM, ERR_SYNTAX (url, method), ERR_STATE (being destroyed). */
 int http_client_send(struct http_client *client, const struct http_request_out *request, http_reply_fn *on_reply,
                      void *owner, uint64_t cookie) MUST_CHECK;
 unsigned http_client_inflight(const struct http_client *client);
-/* Ends what is under way as HTTP_UNKNOWN (their callbacks run now), closes; freed when libuv lets go. */
+/* Ends what is under way as HTTP_UNKNOWN (their callbacks run now), closes; freed when libuv lets go. NULL is welcome; may be
+ * called from a callback. */
 void http_client_destroy(struct http_client *client);
 
 #endif
