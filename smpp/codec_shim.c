@@ -41,15 +41,45 @@ static inline bool is_trace(const char *to)
     return true;
 }
 
+static int print_text(char *to, size_t size, const char *s, size_t len)
+{
+    size_t n = len < size ? len : size - 1;
+
+    memcpy(to, s, n);
+    to[n] = '\0';
+    return (int)len;
+}
+
+static int print_number(char *to, size_t size, int value)
+{
+    char digits[12];
+    size_t at = sizeof digits;
+    unsigned left = value < 0 ? 0u - (unsigned)value : (unsigned)value;
+
+    if (value >= 0 && value < 10 && size > 1) { /* most fields */
+        to[0] = (char)('0' + value);
+        to[1] = '\0';
+        return 1;
+    }
+
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0)
+        digits[--at] = '-';
+    return print_text(to, size, digits + at, sizeof digits - at);
+}
+
 static int print(char *to, size_t size, const char *format, va_list args)
 {
-    if (size > 0 && strcmp(format, "%s") == 0) {
-        const char *s = va_arg(args, const char *);
-        size_t len = strlen(s), n = len < size ? len : size - 1;
-
-        memcpy(to, s, n);
-        to[n] = '\0';
-        return (int)len;
+    if (size > 0 && format[0] == '%' && format[1] != '\0' && format[2] == '\0') {
+        if (format[1] == 's') {
+            const char *s = va_arg(args, const char *);
+            return print_text(to, size, s, strlen(s));
+        }
+        if (format[1] == 'd')
+            return print_number(to, size, va_arg(args, int));
     }
     return vsnprintf(to, size, format, args);
 }
