@@ -8,3 +8,6 @@ if(SMPPBRIDGE_SANITIZE)
     target_compile_options(flags INTERFACE -fsanitize=${SMPPBRIDGE_SANITIZE} -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
     target_link_options(flags INTERFACE -fsanitize=${SMPPBRIDGE_SANITIZE})
 endif()
+if(SMPPBRIDGE_FUZZ) # the rooms must report their branches, else the fuzzer walks blind
+    target_compile_options(flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()

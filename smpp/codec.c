@@ -269,6 +269,19 @@ static size_t cut(const uint8_t *frame, const struct scan *s, const struct scan_
     return len;
 }
 
+/* Passwords stay where the frame is and nowhere else. */
+static void forget(uint8_t *bytes, size_t len, union lib_pdu *lib)
+{
+    explicit_bzero(bytes, len);
+    explicit_bzero(lib, sizeof *lib);
+#ifndef SMPP34_QUIET /* the trace has it too; the library clears that at its next call */
+    static const uint8_t enquire_link[] = { 0, 0, 0, 16, 0, 0, 0, 0x15, 0, 0, 0, 0, 0, 0, 0, 1, 0 };
+
+    if (smpp34_unpack(ENQUIRE_LINK, lib, enquire_link, SMPP_HEADER_BYTES) != 0)
+        refusals++;
+#endif
+}
+
 enum smpp_open smpp_pdu_open(const uint8_t *frame, size_t len, struct smpp_dest *dests, struct smpp_pdu *out,
                              uint32_t *out_status)
 {
@@ -323,10 +336,8 @@ enum smpp_open smpp_pdu_open(const uint8_t *frame, size_t len, struct smpp_dest 
             memcpy(place, &text, sizeof text);
         }
     }
-    if (s.layout == LAYOUT_BIND || s.layout == LAYOUT_OUTBIND) { /* passwords stay where the frame is */
-        explicit_bzero(copy, sizeof copy);
-        explicit_bzero(&lib, sizeof lib);
-    }
+    if (s.layout == LAYOUT_BIND || s.layout == LAYOUT_OUTBIND)
+        forget(copy, sizeof copy, &lib);
     return SMPP_OPEN_OK;
 }
 
@@ -527,6 +538,8 @@ int smpp_pdu_write(const struct smpp_pdu *pdu, struct buf *out)
     memcpy(to, packed + from, (size_t)packed_len - from);
     to = tlv_put(pdu, to + ((size_t)packed_len - from));
     assert(to == start + o.len);
+    if (id == LAYOUT_BIND || id == LAYOUT_OUTBIND)
+        forget(packed, sizeof packed, &o.lib);
     put_u32(start, (uint32_t)o.len);
     put_u32(start + 4, pdu->command_id);
     put_u32(start + 8, pdu->command_status);
