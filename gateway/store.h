@@ -25,7 +25,7 @@ struct store;
 
 struct store_opts {
     const char *url;      /* "sqlite:/path/file.db" or "memory:" */
-    size_t max_waiting;   /* changes handed over and not yet durable; above it ERR_FULL. 0 = 200000 */
+    size_t max_waiting;   /* changes given and not yet durable; above it ERR_FULL (STORE_KEEP: above twice). 0 = 200000 */
     size_t cache_bytes;   /* page cache, 0 = 32 MiB */
     bool keep_text;       /* false: the text column is emptied when a message is closed */
 };
@@ -58,7 +58,11 @@ struct store_send { /* one HTTP request upstream and what came of it; row of `se
 /* `err` 0: durable. `cookie` is the caller's. On the loop, never from inside the call that asked. */
 typedef void store_done_fn(void *owner, uint64_t cookie, int err);
 
-enum store_flags { STORE_PLAIN = 0, STORE_KEEP = 1 };
+enum store_flags {
+    STORE_PLAIN = 0,
+    STORE_KEEP = 1,
+    STORE_IF_NEW = 2 /* only if the store_once before it in the same turn was new; else it ends with ERR_EXISTS too */
+};
 
 struct store_done {
     store_done_fn *fn; /* NULL: nobody waits */
@@ -82,7 +86,9 @@ const char *store_name(const struct store *store, uint16_t number);
  * unharmed by a clock that jumps back. */
 uint64_t store_next_id(struct store *store);
 
-/* --- changes; each returns 0 (then done.fn is called once), ERR_FULL, ERR_BUSY, ERR_NOMEM; arguments are copied --- */
+/* --- changes; each returns 0 (then done.fn is called once), ERR_FULL, ERR_BUSY, ERR_NOMEM; arguments are copied ---
+ * done.fn also says ERR_EXISTS (that id is stored already) or ERR_NOT_FOUND (no such open message, no such send): the
+ * caller's bug or a row that expired; the other changes of the batch are not touched by it. */
 
 int store_put(struct store *store, const struct message *m, unsigned flags, struct store_done done) MUST_CHECK;
 /* Replaces the progress row of an open message. */
@@ -99,7 +105,9 @@ int store_note(struct store *store, uint64_t message_id, int64_t at_ms, const ch
 /* A named number that survives (poll cursors). */
 int store_meta_set(struct store *store, const char *key, int64_t value, unsigned flags) MUST_CHECK;
 /* Has this incoming event been stored before? Remembers `key` (text, at most 120 bytes) durably with the batch it
- * stands in; keys are forgotten after the retention time. Returns 0, ERR_EXISTS when it is known already. */
+ * stands in; keys are forgotten after the retention time (store_expire). `done` says 0, or ERR_EXISTS when it is known
+ * already. What must happen once with it follows at once, with the same flags and STORE_IF_NEW: both become durable
+ * together. Returns ERR_RANGE for a longer key. */
 int store_once(struct store *store, const char *key, unsigned flags, struct store_done done) MUST_CHECK;
 
 /* Hands over what this turn has gathered now, instead of at the turn's end. */
@@ -109,13 +117,16 @@ size_t store_waiting(const struct store *store);
 
 /* --- look-ups; answered on the loop from committed state by a reader thread --- */
 
-/* Messages by id, whole, in the order asked; unknown ids are left out. The callee owns them. */
+/* Messages by id, whole, in the order asked; unknown ids are left out. The callee owns each message, not the array.
+ * Look-ups return ERR_FULL (10000 wait already), ERR_BUSY (closing), ERR_RANGE (more than 100000 ids, bad limit),
+ * ERR_NOMEM; one that waits when the store closes ends with ERR_GONE. */
 typedef void store_messages_fn(void *owner, uint64_t cookie, int err, struct message **messages, size_t count,
                                uint64_t next /* cursor, 0 none; store_find only */);
 int store_load(struct store *store, const uint64_t *ids, size_t count, store_messages_fn *fn, void *owner, uint64_t cookie) MUST_CHECK;
 
+/* One call looks at 50000 rows at most: it may give fewer than `limit`, or none, and yet a cursor to go on with. */
 struct store_query { /* all given conditions must hold; newest first */
-    uint64_t phone;      /* message_phone of source or destination, 0 any */
+    uint64_t phone;      /* message_phone of the destination, or of the source unless kind is MT; 0 any */
     uint16_t esme;       /* 0 any */
     uint8_t state;       /* enum message_state, 0 any */
     uint8_t final;       /* enum smpp_message_state, 0 any */
@@ -151,7 +162,7 @@ bool store_meta_get(struct store *store, const char *key, int64_t *out);
 
 /* Removes closed messages accepted before `before_ms` and what belongs to them, in small bites between batches. */
 void store_expire(struct store *store, int64_t before_ms);
-/* Copies the whole store to a file while it runs. */
+/* Copies the whole store to a file while it runs: the file appears when it is complete. One at a time, else ERR_BUSY. */
 int store_backup(struct store *store, const char *path, store_done_fn *fn, void *owner, uint64_t cookie) MUST_CHECK;
 
 struct store_stats {

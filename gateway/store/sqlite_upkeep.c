@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sqlite_upkeep.c - checkpoints, retention and backups, kept off the path of commits.
+ *
+ * Checkpoints: the keeper copies most of the WAL into the file while the writer goes on; the writer then copies the
+ * little that came meanwhile, so that its next commit starts the WAL from its beginning. A checkpoint on the writer
+ * alone stalls commits for 5-35 ms at full load; one on the keeper alone never catches up and the WAL grows.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/store/sqlite.h"
+
+enum {
+    CHECKPOINT_PAGES = 4000,
+    EXPIRE_BITE = 200,  /* rows removed in one transaction */
+    BACKUP_PAGES = 2000 /* between two looks at the stop sign */
+};
+
+/* --- checkpoints --- */
+
+/* Called inside the writer's COMMIT with the length of the WAL. */
+int sqlite_on_wal(void *engine, sqlite3 *db, const char *name, int pages)
+{
+    struct sqlite_engine *e = engine;
+
+    UNUSED(db);
+    UNUSED(name);
+    if (pages < e->wal_pages) /* it began anew */
+        e->checkpoint_at = CHECKPOINT_PAGES;
+    e->wal_pages = pages;
+    if (e->checkpoint_at == 0)
+        e->checkpoint_at = CHECKPOINT_PAGES;
+    if (pages >= e->checkpoint_at && !e->checkpoint_asked) {
+        e->checkpoint_asked = true;
+        e->checkpoint_at = pages + CHECKPOINT_PAGES; /* a long read (a backup) may keep the WAL from beginning anew */
+        store_poke_keeper(e->store);
+    }
+    return SQLITE_OK;
+}
+
+void sqlite_keep(void *engine)
+{
+    struct sqlite_engine *e = engine;
+
+    (void)sqlite3_wal_checkpoint_v2(e->keep, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    atomic_store(&e->checkpoint_done, true);
+}
+
+void sqlite_checkpoint_finish(struct sqlite_engine *e)
+{
+    if (!e->checkpoint_asked || !atomic_exchange(&e->checkpoint_done, false))
+        return;
+    e->checkpoint_asked = false;
+    (void)sqlite3_wal_checkpoint_v2(e->write, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+/* --- retention --- */
+
+void sqlite_expire(void *engine, int64_t before_ms)
+{
+    struct sqlite_engine *e = engine;
+
+    atomic_store(&e->expire_asked, before_ms > 0 ? before_ms : 0);
+}
+
+static int64_t id_limit(int64_t before_ms)
+{
+    return before_ms >= INT64_MAX / 1000000 ? INT64_MAX : before_ms * 1000000;
+}
+
+static int drop_one(sqlite3_stmt *st, int64_t id)
+{
+    (void)sqlite3_bind_int64(st, 1, id);
+    return sqlite_run(st);
+}
+
+static int drop_message(struct sqlite_engine *e, const struct message *m)
+{
+    uint64_t phones[2];
+    unsigned n = message_phones(m, phones);
+    int rc = drop_one(e->st[DO_DROP_NOTES], (int64_t)m->id);
+
+    for (unsigned i = 0; i < n && rc == SQLITE_OK; i++) {
+        (void)sqlite3_bind_int64(e->st[DO_DROP_PHONE], 1, (sqlite3_int64)phones[i]);
+        (void)sqlite3_bind_int64(e->st[DO_DROP_PHONE], 2, (sqlite3_int64)m->id);
+        rc = sqlite_run(e->st[DO_DROP_PHONE]);
+    }
+    return rc == SQLITE_OK ? drop_one(e->st[DO_DROP_MESSAGE], (int64_t)m->id) : rc;
+}
+
+static void bind_bite(sqlite3_stmt *st, const struct sqlite_engine *e)
+{
+    (void)sqlite3_bind_int64(st, 1, e->expire_after);
+    (void)sqlite3_bind_int64(st, 2, id_limit(e->expire_before));
+    (void)sqlite3_bind_int64(st, 3, e->expire_before);
+    (void)sqlite3_bind_int64(st, 4, EXPIRE_BITE);
+}
+
+static int expire_messages(struct sqlite_engine *e, int64_t ids[EXPIRE_BITE], int *count)
+{
+    sqlite3_stmt *st = e->st[DO_OLD_MESSAGES];
+    int rc;
+
+    bind_bite(st, e);
+    /* Rows are removed behind the cursor of the statement that finds them: SQLite allows it, the order is by rowid. */
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct message m = { .id = (uint64_t)sqlite3_column_int64(st, 0), .kind = (uint8_t)sqlite3_column_int(st, 1) };
+
+        m.source.at = (char *)(uintptr_t)sqlite3_column_blob(st, 2);
+        m.source.len = (size_t)sqlite3_column_bytes(st, 2);
+        m.dest.at = (char *)(uintptr_t)sqlite3_column_blob(st, 3);
+        m.dest.len = (size_t)sqlite3_column_bytes(st, 3);
+        rc = drop_message(e, &m);
+        if (rc != SQLITE_OK)
+            break;
+        ids[(*count)++] = (int64_t)m.id;
+        e->expire_after = (int64_t)m.id;
+    }
+    (void)sqlite3_reset(st);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* A send stays as long as one of its messages is open. */
+static int expire_sends(struct sqlite_engine *e, int *count)
+{
+    sqlite3_stmt *st = e->st[DO_OLD_SENDS];
+    int rc;
+
+    bind_bite(st, e);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        size_t members = 0;
+        struct store_member *list =
+            sqlite_members(sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1), &members);
+        bool open = false;
+
+        if (list == NULL) {
+            rc = SQLITE_NOMEM;
+            break;
+        }
+        for (size_t i = 0; i < members && !open; i++) {
+            (void)sqlite3_bind_int64(e->st[DO_IS_OPEN], 1, (sqlite3_int64)list[i].id);
+            open = sqlite3_step(e->st[DO_IS_OPEN]) == SQLITE_ROW;
+            (void)sqlite3_reset(e->st[DO_IS_OPEN]);
+        }
+        free(list);
+        (*count)++;
+        e->expire_after = sqlite3_column_int64(st, 0);
+        if (!open) {
+            rc = drop_one(e->st[DO_DROP_SEND], e->expire_after);
+            if (rc != SQLITE_OK)
+                break;
+        }
+    }
+    (void)sqlite3_reset(st);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Keys stand in no order of time: the whole table is walked, a bite at a time. */
+static int expire_onces(struct sqlite_engine *e, int *count)
+{
+    sqlite3_stmt *st = e->st[DO_OLD_ONCES];
+    char after[sizeof e->expire_key];
+    int rc;
+
+    memcpy(after, e->expire_key, sizeof after);
+    (void)sqlite3_bind_text(st, 1, after, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int(st, 2, EXPIRE_BITE);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        (void)snprintf(e->expire_key, sizeof e->expire_key, "%s", (const char *)sqlite3_column_text(st, 0));
+        (*count)++;
+        if (sqlite3_column_int64(st, 1) >= e->expire_before)
+            continue;
+        (void)sqlite3_bind_text(e->st[DO_DROP_ONCE], 1, e->expire_key, -1, SQLITE_STATIC);
+        rc = sqlite_run(e->st[DO_DROP_ONCE]);
+        if (rc != SQLITE_OK)
+            break;
+    }
+    (void)sqlite3_reset(st);
+    (void)sqlite3_bind_null(st, 1);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static void next_stage(struct sqlite_engine *e)
+{
+    e->stage = e->stage == EXPIRE_ONCES ? EXPIRE_IDLE : e->stage + 1;
+    e->expire_after = 0;
+    e->expire_key[0] = '\0';
+}
+
+bool sqlite_chore(void *engine)
+{
+    struct sqlite_engine *e = engine;
+    int64_t ids[EXPIRE_BITE];
+    int count = 0, messages = 0, rc;
+
+    if (e->stage == EXPIRE_IDLE) {
+        e->expire_before = atomic_exchange(&e->expire_asked, 0);
+        if (e->expire_before == 0)
+            return false;
+        next_stage(e);
+    }
+    sqlite_checkpoint_finish(e);
+    rc = sqlite_run(e->st[DO_BEGIN]);
+    if (rc == SQLITE_OK && e->stage == EXPIRE_MESSAGES) {
+        rc = expire_messages(e, ids, &messages);
+        count = messages;
+        if (rc == SQLITE_OK && messages > 0) /* ids must not come again when their rows are gone */
+            rc = sqlite_meta(e, "_last_id", (int64_t)e->highest);
+    } else if (rc == SQLITE_OK && e->stage == EXPIRE_SENDS) {
+        rc = expire_sends(e, &count);
+    } else if (rc == SQLITE_OK) {
+        rc = expire_onces(e, &count);
+    }
+    if (rc == SQLITE_OK)
+        rc = sqlite_run(e->st[DO_COMMIT]);
+    if (rc != SQLITE_OK) { /* no room, most likely: the next store_expire begins again */
+        sqlite_rollback(e->write);
+        e->stage = EXPIRE_IDLE;
+        return false;
+    }
+    for (int i = 0; i < messages; i++)
+        phones_forget(&e->phones, (uint64_t)ids[i]);
+    if (count < EXPIRE_BITE)
+        next_stage(e);
+    return e->stage != EXPIRE_IDLE || atomic_load(&e->expire_asked) != 0;
+}
+
+/* --- backup --- */
+
+static bool stopping(struct sqlite_engine *e)
+{
+    bool stop;
+
+    uv_mutex_lock(&e->store->lock);
+    stop = e->store->stop_others;
+    uv_mutex_unlock(&e->store->lock);
+    return stop;
+}
+
+static int copy_to(struct sqlite_engine *e, sqlite3 *to)
+{
+    sqlite3_backup *backup;
+    int rc;
+
+    /* One snapshot for the whole copy: without it every commit of the writer would start the copy again. */
+    rc = sqlite3_exec(e->keep, "BEGIN; SELECT count(*) FROM names", NULL, NULL, NULL);
+    if (rc == SQLITE_OK) {
+        backup = sqlite3_backup_init(to, "main", e->keep, "main");
+        rc = backup == NULL ? sqlite3_errcode(to) : SQLITE_OK;
+        while (rc == SQLITE_OK)
+            rc = stopping(e) ? SQLITE_INTERRUPT : sqlite3_backup_step(backup, BACKUP_PAGES);
+        if (backup != NULL) {
+            int end = sqlite3_backup_finish(backup);
+
+            if (rc == SQLITE_DONE)
+                rc = end;
+        }
+    }
+    sqlite_rollback(e->keep);
+    return rc;
+}
+
+void sqlite_backup(void *engine, struct lookup *l)
+{
+    struct sqlite_engine *e = engine;
+    size_t size = strlen(l->path) + sizeof ".part";
+    char *part = malloc(size);
+    sqlite3 *to = NULL;
+    int fd, rc;
+
+    l->err = ERR_NOMEM;
+    if (part == NULL)
+        return;
+    (void)snprintf(part, size, "%s.part", l->path);
+    (void)unlink(part);
+    l->err = ERR_IO;
+    fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        goto out;
+    rc = sqlite3_open_v2(part, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK)
+        rc = copy_to(e, to);
+    (void)sqlite3_close(to);
+    if (rc == SQLITE_OK && fsync(fd) == 0 && rename(part, l->path) == 0)
+        l->err = 0;
+    else
+        (void)unlink(part);
+    (void)close(fd);
+out:
+    free(part);
+}
