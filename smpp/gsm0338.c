@@ -3,8 +3,8 @@
  * gsm0338.c - the tables of gsm0338.h.
  *
  * Numbers only; how a string is walked stands in text.c. Every table is written in one direction, code -> code point,
- * and the way back searches it, so that the two directions cannot disagree; gsm_from_ascii is the one exception, for
- * speed, and the test compares it with the tables.
+ * and the way back searches it, so that the two directions cannot disagree; gsm_from_ascii and gsm_from_latin1 are
+ * the exceptions, for speed, and the test compares them with the tables.
  */
 #include "smpp/gsm0338.h"
 
@@ -156,6 +156,16 @@ const uint8_t gsm_from_ascii[128] = {
     0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7A, 0xA8, 0xC0, 0xA9, 0xBD, 0xFF,
 };
 
+
+/* U+00A0..U+00FF */
+static const uint8_t gsm_from_latin1[96] = {
+    0xFF, 0x40, 0xFF, 0x01, 0x24, 0x03, 0xFF, 0x5F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+    0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x60,
+    0xFF, 0xFF, 0xFF, 0xFF, 0x5B, 0x0E, 0x1C, 0x09, 0xFF, 0x1F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+    0xFF, 0x5D, 0xFF, 0xFF, 0xFF, 0xFF, 0x5C, 0xFF, 0x0B, 0xFF, 0xFF, 0xFF, 0x5E, 0xFF, 0xFF, 0x1E,
+    0x7F, 0xFF, 0xFF, 0xFF, 0x7B, 0x0F, 0x1D, 0xFF, 0x04, 0x05, 0xFF, 0xFF, 0x07, 0xFF, 0xFF, 0xFF,
+    0xFF, 0x7D, 0x08, 0xFF, 0xFF, 0xFF, 0x7C, 0xFF, 0x0C, 0x06, 0xFF, 0xFF, 0x7E, 0xFF, 0xFF, 0xFF,
+};
 /* clang-format on */
 
 uint8_t gsm_of(uint32_t code_point)
@@ -164,8 +174,9 @@ uint8_t gsm_of(uint32_t code_point)
         return gsm_from_ascii[code_point];
     if (code_point == 0x20AC)
         return GSM_EXTENSION | 0x65;
-    /* Latin-1's and the ten Greek capitals: all else is rejected without a search */
-    if (code_point > 0xFF && (code_point < 0x0393 || code_point > 0x03A9))
+    if (code_point >= 0xA0 && code_point <= 0xFF)
+        return gsm_from_latin1[code_point - 0xA0];
+    if (code_point < 0x0393 || code_point > 0x03A9) /* the ten Greek capitals: all else is rejected without a search */
         return GSM_NOWHERE;
     for (uint8_t i = 0; i < 128; i++) {
         if (gsm_default[i] == code_point)
@@ -255,13 +266,17 @@ static const uint16_t hebrew_high[128] = {
 
 const struct single_byte single_byte_latin1 = { latin1_high, 0x0080, 0x00FF, 0x80 };
 const struct single_byte single_byte_cp1251 = { cp1251_high, 0x0410, 0x044F, 0xC0 };
-const struct single_byte single_byte_cyrillic = { cyrillic_high, 0x040E, 0x044F, 0xAE };
+const struct single_byte single_byte_cyrillic = { cyrillic_high, 0x0401, 0x045F, 0xA1 };
 const struct single_byte single_byte_hebrew = { hebrew_high, 0x05D0, 0x05EA, 0xE0 };
 
 uint8_t single_byte_of(const struct single_byte *alphabet, uint32_t code_point)
 {
-    if (code_point >= alphabet->run_first && code_point <= alphabet->run_last)
-        return (uint8_t)(alphabet->run_byte + (code_point - alphabet->run_first));
+    if (code_point >= alphabet->run_first && code_point <= alphabet->run_last) {
+        uint8_t byte = (uint8_t)(alphabet->run_byte + (code_point - alphabet->run_first));
+
+        if (alphabet->high[byte & 0x7F] == code_point)
+            return byte;
+    }
     if (code_point < 0x80 || code_point > 0xFFFF)
         return 0;
     for (unsigned i = 0; i < 128; i++) {

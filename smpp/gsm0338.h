@@ -29,7 +29,7 @@ extern const uint8_t gsm_from_ascii[128];
 uint8_t gsm_of(uint32_t code_point);
 
 /* The upper half of a single-byte alphabet: the code points of 0x80..0xFF, 0 where there is none, and one run of
- * consecutive code points that makes the way back short. */
+ * code points in order, perhaps with holes, that makes the way back short. */
 struct single_byte {
     const uint16_t *high;
     uint16_t run_first, run_last;
