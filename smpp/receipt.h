@@ -29,14 +29,14 @@ struct smpp_receipt_style {
 struct smpp_receipt {
     const char *message_id; /* as it stood in submit_sm_resp */
     enum smpp_message_state state;
-    unsigned err;           /* aggregator's code 0..999 */
+    unsigned err; /* aggregator's code 0..999 */
     int64_t submitted_ms, done_ms;
     unsigned submitted_parts, delivered_parts; /* sub: and dlvrd:, 0..999 */
-    const char *text;       /* UTF-8 of the message; NULL or not ASCII: left blank */
+    const char *text;                          /* UTF-8 of the message; NULL or not ASCII: left blank */
     size_t text_len;
-    const char *cost;       /* decimal text for 0x2000, or NULL */
-    uint16_t flag;          /* for 0x2001 */
-    const char *hlr;        /* " imsi:... rnet:..." tail: then the aggregator's HLR form is used; NULL otherwise */
+    const char *cost; /* decimal text for 0x2000, or NULL */
+    uint16_t flag;    /* for 0x2001 */
+    const char *hlr;  /* " imsi:... rnet:..." tail: then the aggregator's HLR form is used; NULL otherwise */
 };
 
 /* "DELIVRD" for SMPP_STATE_DELIVERED ... "UNKNOWN". Static, always 7 characters. */
@@ -51,8 +51,8 @@ struct smpp_receipt_tlvs {
     char cost[7];
 };
 /* Adds the TLVs the style and the peer's interface_version allow. */
-void smpp_receipt_add_tlvs(const struct smpp_receipt *r, const struct smpp_receipt_style *style, uint8_t interface_version,
-                           struct smpp_receipt_tlvs *storage, struct smpp_pdu *pdu);
+void smpp_receipt_add_tlvs(const struct smpp_receipt *r, const struct smpp_receipt_style *style,
+                           uint8_t interface_version, struct smpp_receipt_tlvs *storage, struct smpp_pdu *pdu);
 
 /* What an ESME reads from a receipt: for our own client and the tests. Returns 0 or ERR_SYNTAX; views into `text`. */
 struct smpp_receipt_parsed {

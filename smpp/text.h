@@ -39,7 +39,8 @@ struct smpp_coding {
 
 /* What data_coding means to an account. `zero` is the alphabet of 0, `one` that of 1; `four_is_text` takes 4 as Latin-1
  * text [API smpp/send] instead of binary. Reserved values read as `zero`. */
-struct smpp_coding smpp_coding_of(uint8_t data_coding, enum smpp_alphabet zero, enum smpp_alphabet one, bool four_is_text);
+struct smpp_coding smpp_coding_of(uint8_t data_coding, enum smpp_alphabet zero, enum smpp_alphabet one,
+                                  bool four_is_text);
 
 /* Appends the UTF-8 of `len` bytes in `from`. Returns how many characters had to be replaced (0 when clean). An odd last
  * octet of UCS2 is dropped and counted. ALPHABET_NONE appends nothing. */

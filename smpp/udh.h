@@ -16,13 +16,13 @@
 #include "smpp/text.h"
 
 struct smpp_udh {
-    size_t header_len;      /* octets of the whole header with its length octet; 0 when there is none */
-    bool damaged;           /* the header claims more than there is: treat the bytes as text without header */
-    bool is_part;           /* concatenation 0x00 or 0x08 present */
-    bool wide_reference;    /* 0x08: 16-bit reference */
+    size_t header_len;   /* octets of the whole header with its length octet; 0 when there is none */
+    bool damaged;        /* the header claims more than there is: treat the bytes as text without header */
+    bool is_part;        /* concatenation 0x00 or 0x08 present */
+    bool wide_reference; /* 0x08: 16-bit reference */
     uint16_t reference;
-    uint8_t total;          /* 1..255 */
-    uint8_t number;         /* 1..total */
+    uint8_t total;  /* 1..255 */
+    uint8_t number; /* 1..total */
     enum smpp_language locking, single;
     bool has_ports;
     bool only_text_elements; /* nothing but concatenation and language: the payload is plain text */
@@ -36,7 +36,8 @@ void smpp_udh_read(struct bytes text, struct smpp_udh *out);
 bool smpp_part_of(const struct smpp_pdu *pdu, uint32_t *out_reference, uint8_t *out_total, uint8_t *out_number);
 
 /* Splits UTF-8 into parts for deliver_sm: calls `each` with the bytes of one part's text in `alphabet` (GSM7 or UCS2),
- * 1-based number and total; one call with total 1 when it fits a single message. */
+ * 1-based number and total; one call with total 1 when it fits a single message. More than
+ * 255 parts have no place in a header: the caller bounds the text. */
 typedef void smpp_part_fn(void *owner, const uint8_t *text, size_t len, unsigned number, unsigned total);
 void smpp_text_split(enum smpp_alphabet alphabet, const char *utf8, size_t len, smpp_part_fn *each, void *owner);
 /* Appends the 6-octet concatenation header (8-bit reference). */
