@@ -6,6 +6,7 @@
  */
 #include "http/smsc_api.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum { DECIMALS = 6, MILLION = 1000000 };
@@ -43,16 +44,11 @@ int smsc_money_read(const char *text, int64_t *out_e6)
 void smsc_money_write(int64_t e6, char out[32])
 {
     uint64_t v = e6 < 0 ? (uint64_t) - (e6 + 1) + 1 : (uint64_t)e6;
-    const char *sign = e6 < 0 ? "-" : "";
-    unsigned part = (unsigned)(v % MILLION);
-    int decimals = DECIMALS;
+    int n = snprintf(out, 32, "%s%" PRIu64 ".%06" PRIu64, e6 < 0 ? "-" : "", v / MILLION, v % MILLION);
 
-    while (decimals > 0 && part % 10 == 0) {
-        part /= 10;
-        decimals--;
-    }
-    if (decimals == 0)
-        snprintf(out, 32, "%s%llu", sign, (unsigned long long)(v / MILLION));
-    else
-        snprintf(out, 32, "%s%llu.%0*u", sign, (unsigned long long)(v / MILLION), decimals, part);
+    while (out[n - 1] == '0')
+        n--;
+    if (out[n - 1] == '.')
+        n--;
+    out[n] = '\0';
 }

@@ -26,10 +26,15 @@ static bool was_put(const struct smsc_put *put, const char *name)
     return false;
 }
 
-void smsc_put_name(struct smsc_put *put, const char *name)
+void smsc_put_reserve(struct smsc_put *put, const char *name)
 {
     if (put->count < SMSC_PUT_MAX)
         put->names[put->count++] = name;
+}
+
+void smsc_put_name(struct smsc_put *put, const char *name)
+{
+    smsc_put_reserve(put, name);
     if (put->out->len > 0)
         buf_addc(put->out, '&');
     buf_add_url(put->out, name, strlen(name));

@@ -23,6 +23,8 @@ void smsc_put_login(struct smsc_put *put, const struct smsc_login *login, struct
 void smsc_put_init(struct smsc_put *put, struct buf *out);
 /* "&name=": the value is then appended by the caller with buf_add_url. */
 void smsc_put_name(struct smsc_put *put, const char *name);
+/* Marks a name as given elsewhere, so that no extra parameter repeats it. */
+void smsc_put_reserve(struct smsc_put *put, const char *name);
 void smsc_put(struct smsc_put *put, const char *name, const char *value, size_t len);
 void smsc_puts(struct smsc_put *put, const char *name, const char *value);
 /* Skips the ones that were put already and those no extra parameter may touch. */
