@@ -1,0 +1,57 @@
+/*
+ * book.h - the messages in memory: those somebody works on, and as many others as the ceiling allows.
+ *
+ * The store has every open message; the book is a working set over it. An item that is pinned stays (a change of it is
+ * not yet durable, or it travels in a request or a deliver_sm); the others are forgotten, oldest use first, when the
+ * ceiling is reached, and read again when they are needed. While an item is in the book it is the truth: a copy read
+ * from the store meanwhile is thrown away.
+ */
+#ifndef GATEWAY_BOOK_H
+#define GATEWAY_BOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "gateway/message.h"
+#include "gateway/store.h"
+#include "smpp/smpp.h"
+
+struct item {
+    struct message *m;
+    unsigned pins;
+    bool fresh;                /* not durable yet for the first time */
+    bool has_ticket;           /* `ticket` is of the request that brought it */
+    bool answered;             /* that request has been answered */
+    bool alone;                /* must travel in a request of its own (a batch with it failed) */
+    struct smpp_ticket ticket;
+    bool leaving;               /* unpinned and to be forgotten once no look-up under way can bring an old copy back */
+    uint64_t leaves_after;      /* the last look-up that could */
+    struct item *older, *newer; /* order of use, or of leaving; unpinned items only */
+    UT_hash_handle hh;
+};
+
+struct book;
+
+/* Up to `max_items` unpinned messages of at most `max_bytes` together. */
+struct book *book_create(struct store *store, size_t max_items, size_t max_bytes);
+void book_destroy(struct book *book);
+/* Takes the message; the item is pinned once. NULL when out of memory (then the message is destroyed). */
+struct item *book_add_take(struct book *book, struct message *m);
+struct item *book_find(struct book *book, uint64_t id);
+void book_pin(struct book *book, struct item *item);
+/* The last unpin of a closed message forgets it; of another, keeps it while there is room. */
+void book_unpin(struct book *book, struct item *item);
+/* Is there room for more unpinned messages without forgetting others? */
+bool book_has_room(const struct book *book);
+size_t book_count(const struct book *book);
+size_t book_bytes(const struct book *book);
+
+/* Brings these messages into the book. `fn` is called once, on the loop and never from inside this call; afterwards each
+ * id that is still known can be found with book_find, pinned for the time of the call. `err` is not 0 when the store
+ * could not be read. Returns 0, ERR_FULL, ERR_NOMEM. */
+typedef void book_ready_fn(void *owner, uint64_t cookie, int err);
+int book_fetch(struct book *book, const uint64_t *ids, size_t count, book_ready_fn *fn, void *owner, uint64_t cookie) MUST_CHECK;
+
+#endif

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gateway.c - the rooms put together: start, the order inside a loop turn, drain, stop.
+ *
+ * Order of a turn: sockets are read and requests decided (callbacks of the rooms below); then, before the loop sleeps,
+ * end_of_turn lets the upstreams gather what may be sent, gives this turn's messages and sends to the store, and hands
+ * the batch over. Commits come back as callbacks of a later turn: only they answer, transmit or deliver.
+ */
+#include "gateway/gateway.h"
+#include "gateway/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TICK_MS = 100,
+    BOOK_ITEMS = 100000,
+    BOOK_BYTES = 64 << 20,
+    SENDS_MAX = 200000,
+    TEXT_MAX = 256 << 10,
+    BODY_MAX = 4 << 20,
+    GRACE_MS = 1000
+};
+
+void gateway_saved(void *owner, uint64_t cookie, int err)
+{
+    struct gateway *gw = owner;
+    struct item *item = book_find(gw->book, cookie);
+
+    UNUSED(err); /* kept changes end durable or with the process */
+    if (item != NULL)
+        book_unpin(gw->book, item);
+}
+
+/* --- the turn ----------------------------------------------------------------------------------------------------- */
+
+static void on_linger(uv_timer_t *timer)
+{
+    UNUSED(timer); /* waking up is enough: the turn's end pumps */
+}
+
+static void end_of_turn(struct gateway *gw)
+{
+    if (gw->pump_deliveries) {
+        struct account *account, *next;
+
+        gw->pump_deliveries = false;
+        HASH_ITER(hh, gw->accounts, account, next)
+        {
+            if (account->deliveries.count > 0)
+                deliver_pump(account);
+        }
+    }
+    for (struct upstream *up = gw->upstreams; up != NULL; up = up->next) {
+        upstream_pump(up);
+        if (up->oldest_wait_ms != 0 && !uv_is_active((uv_handle_t *)&gw->linger))
+            uv_timer_start(&gw->linger, on_linger, 1, 0);
+    }
+    submit_flush(gw);
+    upstream_flush(gw);
+    store_flush(gw->store);
+}
+
+static void on_before_poll(uv_prepare_t *handle)
+{
+    end_of_turn(handle->data);
+}
+
+static void on_after_poll(uv_check_t *handle)
+{
+    end_of_turn(handle->data);
+}
+
+/* What has become due: scheduled and postponed sends, postponed deliveries. */
+static void on_due_read(void *owner, uint64_t cookie, int err)
+{
+    struct gateway *gw = owner;
+    struct item *item = book_find(gw->book, cookie);
+
+    if (item == NULL) {
+        if (err != 0 && heap_push(&gw->due, clock_wall_ms() + 1000, cookie) != 0)
+            log_error("message waits until the next start", "msg=%llu", (unsigned long long)cookie);
+        return;
+    }
+    struct message *m = item->m;
+    struct account *account = account_by_number(gw, m->p.esme);
+    if (m->p.state == MESSAGE_SCHEDULED || m->p.state == MESSAGE_QUEUED) {
+        m->p.state = MESSAGE_QUEUED;
+        if (queue_add(gw, account, upstream_by_number(gw, m->p.upstream), m->p.urgent, cookie, false) != 0)
+            log_error("message waits until the next start", "msg=%llu", (unsigned long long)cookie);
+    } else if (m->p.state == MESSAGE_DELIVERING) {
+        account->postponed--;
+        deliver_add(gw, account, cookie, false);
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct gateway *gw = timer->data;
+    uint64_t now_ms = clock_mono_ms();
+    int64_t wall_ms = clock_wall_ms();
+    struct heap_entry entry;
+    struct account *account, *next;
+
+    for (unsigned i = 0; i < 1000 && heap_pop(&gw->due, wall_ms, &entry); i++) {
+        if (book_find(gw->book, entry.id) != NULL)
+            on_due_read(gw, entry.id, 0);
+        else if (book_fetch(gw->book, &entry.id, 1, on_due_read, gw, entry.id) != 0)
+            on_due_read(gw, entry.id, ERR_BUSY);
+    }
+    for (struct upstream *up = gw->upstreams; up != NULL; up = up->next)
+        upstream_tick(up, now_ms);
+    HASH_ITER(hh, gw->accounts, account, next)
+    {
+        account->meters.queued->value = (double)account->queued;
+        account->meters.backlog->value = (double)(account->deliveries.count + account->postponed + account->delivering);
+        deliver_trim(account, wall_ms);
+        deliver_pump(account);
+    }
+}
+
+/* --- start -------------------------------------------------------------------------------------------------------- */
+
+static void on_trouble(void *owner, const struct smpp_session_info *session, const char *what)
+{
+    struct gateway *gw = owner;
+
+    metric_cell(gw->meters.trouble, METRIC_VALUES(what))->value += 1;
+    log_debug("smpp trouble", "what=%s from=%s", what, session == NULL ? "?" : session->address);
+}
+
+static const struct smpp_server_ops smpp_ops = {
+    .on_bind = account_on_bind,
+    .on_bound = account_on_bound,
+    .on_unbound = account_on_unbound,
+    .on_request = submit_on_request,
+    .on_deliver_end = deliver_on_end,
+    .on_trouble = on_trouble,
+};
+
+static struct smpp_server_opts smpp_opts(const struct cfg_smpp *cfg)
+{
+    return (struct smpp_server_opts){
+        .system_id = cfg->system_id,
+        .bind_timeout_ms = cfg->bind_timeout_ms,
+        .enquire_link_interval_ms = cfg->enquire_link_interval_ms,
+        .inactivity_timeout_ms = cfg->inactivity_timeout_ms,
+        .response_timeout_ms = cfg->response_timeout_ms,
+        .max_sessions = cfg->max_sessions,
+        .max_sessions_per_address = cfg->max_sessions_per_address,
+        .max_pdu_bytes = cfg->max_pdu_bytes,
+        .proxy_protocol = cfg->proxy_protocol,
+    };
+}
+
+static int listen_smpp(struct gateway *gw, char why[256])
+{
+    const struct cfg_smpp *cfg = &gw->config->smpp;
+    struct smpp_server_opts opts = smpp_opts(cfg);
+
+    int err = smpp_server_create(gw->loop, &opts, &smpp_ops, gw, &gw->smpp);
+    if (err != 0) {
+        snprintf(why, 256, "smpp: %s", err_text(err));
+        return err;
+    }
+    for (size_t i = 0; cfg->listen != NULL && cfg->listen[i] != NULL; i++) {
+        const char *reason = "";
+        uint16_t port;
+
+        err = smpp_server_listen(gw->smpp, cfg->listen[i], false, &port, &reason);
+        if (err != 0) {
+            snprintf(why, 256, "smpp.listen %s: %s", cfg->listen[i], reason);
+            return err;
+        }
+        if (gw->smpp_port == 0)
+            gw->smpp_port = port;
+        log_info("listening", "what=smpp address=%s port=%u", cfg->listen[i], port);
+    }
+    return 0;
+}
+
+static int listen_callbacks(struct gateway *gw, char why[256])
+{
+    for (size_t i = 0; i < gw->config->callback_count; i++) {
+        const struct cfg_callbacks *cfg = &gw->config->callbacks[i];
+
+        for (size_t k = 0; cfg->listen != NULL && cfg->listen[k] != NULL; k++) {
+            struct listener *listener = calloc(1, sizeof *listener);
+            uint16_t port;
+            char reason[256];
+
+            if (listener == NULL)
+                return ERR_NOMEM;
+            listener->gateway = gw;
+            listener->index = i;
+            listener->next = gw->listeners;
+            gw->listeners = listener;
+            struct http_server_opts opts = { .address = cfg->listen[k],
+                                             .listen_fd = -1,
+                                             .max_body_bytes = cfg->max_body_bytes,
+                                             .allow_from = cfg->allow_from,
+                                             .certificate_file = cfg->certificate_file,
+                                             .key_file = cfg->key_file };
+            int err = http_server_create(gw->loop, &opts, event_on_request, listener, &listener->server, &port, reason);
+            if (err != 0) {
+                snprintf(why, 256, "callbacks.listen %.60s: %.160s", cfg->listen[k], reason);
+                return err;
+            }
+            if (gw->callback_port == 0)
+                gw->callback_port = port;
+            log_info("listening", "what=callbacks address=%s port=%u path=%s", cfg->listen[k], port, cfg->path);
+        }
+    }
+    return 0;
+}
+
+static int make_parties(struct gateway *gw)
+{
+    for (size_t i = 0; i < gw->config->upstream_count; i++) {
+        struct upstream *up;
+
+        int err = upstream_create(gw, gw->config->upstreams[i].name, &up);
+        if (err == 0)
+            err = upstream_configure(up, &gw->config->upstreams[i]);
+        if (err != 0)
+            return err;
+    }
+    for (size_t i = 0; i < gw->config->esme_count; i++) {
+        if (account_get(gw, gw->config->esmes[i].system_id) == NULL)
+            return ERR_NOMEM;
+    }
+    return 0;
+}
+
+static void start_turns(struct gateway *gw)
+{
+    uv_prepare_init(gw->loop, &gw->before_poll);
+    uv_check_init(gw->loop, &gw->after_poll);
+    uv_timer_init(gw->loop, &gw->tick);
+    uv_timer_init(gw->loop, &gw->linger);
+    gw->handles = 4;
+    gw->before_poll.data = gw->after_poll.data = gw->tick.data = gw->linger.data = gw;
+    uv_prepare_start(&gw->before_poll, on_before_poll);
+    uv_check_start(&gw->after_poll, on_after_poll);
+    uv_timer_start(&gw->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static int start(struct gateway *gw, char why[256])
+{
+    struct store_opts opts = { .url = gw->config->store.url, .keep_text = gw->config->store.keep_text };
+
+    int err = smpp_codec_selftest();
+    if (err != 0) {
+        snprintf(why, 256, "the SMPP codec's self-test failed");
+        return err;
+    }
+    err = store_open(gw->loop, &opts, &gw->store, why);
+    if (err != 0)
+        return err;
+    gw->book = book_create(gw->store, BOOK_ITEMS, BOOK_BYTES);
+    gw->account_of = calloc(65536, sizeof(struct account *));
+    gw->upstream_of = calloc(65536, sizeof(struct upstream *));
+    if (gw->book == NULL || gw->account_of == NULL || gw->upstream_of == NULL)
+        return ERR_NOMEM;
+    err = make_parties(gw);
+    if (err == 0)
+        err = resume_all(gw);
+    if (err != 0) {
+        snprintf(why, 256, "start: %s", err_text(err));
+        return err;
+    }
+    err = listen_callbacks(gw, why);
+    return err != 0 ? err : listen_smpp(gw, why);
+}
+
+int gateway_start(uv_loop_t *loop, struct config *config, struct gateway **out, char why[256])
+{
+    struct gateway *gw = calloc(1, sizeof *gw);
+
+    why[0] = '\0';
+    if (gw == NULL) {
+        cfg_destroy(config);
+        return ERR_NOMEM;
+    }
+    gw->loop = loop;
+    gw->config = config;
+    gw->sends_max = SENDS_MAX;
+    gw->started_ms = clock_wall_ms();
+    buf_init(&gw->scratch, TEXT_MAX);
+    buf_init(&gw->body, BODY_MAX);
+    meters_register(&gw->meters);
+    start_turns(gw);
+    int err = start(gw, why);
+    if (err != 0) {
+        if (why[0] == '\0')
+            snprintf(why, 256, "%s", err_text(err));
+        gateway_destroy(gw);
+        return err;
+    }
+    *out = gw;
+    return 0;
+}
+
+uint16_t gateway_smpp_port(const struct gateway *gw)
+{
+    return gw->smpp_port;
+}
+
+uint16_t gateway_callback_port(const struct gateway *gw)
+{
+    return gw->callback_port;
+}
+
+/* --- drain and stop ----------------------------------------------------------------------------------------------- */
+
+static bool is_quiet(const struct gateway *gw)
+{
+    for (const struct upstream *up = gw->upstreams; up != NULL; up = up->next) {
+        if (up->http != NULL && http_client_inflight(up->http) > 0)
+            return false;
+    }
+    return store_waiting(gw->store) == 0 && gw->fresh_count == 0;
+}
+
+static void on_drain_tick(uv_timer_t *timer)
+{
+    struct gateway *gw = timer->data;
+
+    if (gw->stopped || (!is_quiet(gw) && clock_mono_ms() < gw->drain_until_ms))
+        return;
+    gw->stopped = true;
+    uv_timer_stop(timer);
+    log_info("drained", "in_flight=%s", is_quiet(gw) ? "none" : "left to the next start");
+    gw->on_stopped(gw->owner);
+}
+
+static void on_smpp_drained(void *owner)
+{
+    struct gateway *gw = owner;
+
+    for (struct listener *l = gw->listeners; l != NULL; l = l->next) {
+        if (l->server != NULL)
+            http_server_quiesce(l->server);
+    }
+    uv_timer_start(&gw->tick, on_drain_tick, 0, 20);
+}
+
+void gateway_drain(struct gateway *gw, void (*on_stopped)(void *owner), void *owner)
+{
+    uint64_t timeout_ms = gw->config->drain_timeout_ms;
+
+    if (gw->draining)
+        return;
+    gw->draining = true;
+    gw->on_stopped = on_stopped;
+    gw->owner = owner;
+    gw->drain_until_ms = clock_mono_ms() + timeout_ms;
+    log_info("draining", "timeout_ms=%llu", (unsigned long long)timeout_ms);
+    smpp_server_drain(gw->smpp, timeout_ms < GRACE_MS ? timeout_ms : GRACE_MS, on_smpp_drained);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct gateway *gw = handle->data;
+
+    if (--gw->handles == 0)
+        free(gw);
+}
+
+void gateway_destroy(struct gateway *gw)
+{
+    if (gw == NULL)
+        return;
+    gw->stopped = gw->draining = true;
+    if (gw->smpp != NULL)
+        smpp_server_destroy(gw->smpp);
+    while (gw->listeners != NULL) {
+        struct listener *l = gw->listeners;
+
+        gw->listeners = l->next;
+        if (l->server != NULL)
+            http_server_destroy(l->server);
+        free(l);
+    }
+    for (struct upstream *up = gw->upstreams; up != NULL; up = up->next) {
+        if (up->http != NULL)
+            http_client_destroy(up->http);
+        if (up->http_status != NULL)
+            http_client_destroy(up->http_status);
+        up->http = up->http_status = NULL;
+    }
+    if (gw->store != NULL)
+        store_close(gw->store);
+    upstream_destroy_all(gw);
+    struct send *send, *next;
+    HASH_ITER(hh, gw->sends, send, next)
+    {
+        send_drop(gw, send);
+    }
+    account_finish_all(gw);
+    book_destroy(gw->book);
+    heap_finish(&gw->due);
+    free(gw->fresh);
+    free(gw->starting);
+    free(gw->account_of);
+    free(gw->upstream_of);
+    buf_finish(&gw->scratch);
+    buf_finish(&gw->body);
+    cfg_destroy(gw->config);
+    uv_close((uv_handle_t *)&gw->before_poll, on_handle_closed);
+    uv_close((uv_handle_t *)&gw->after_poll, on_handle_closed);
+    uv_close((uv_handle_t *)&gw->linger, on_handle_closed);
+    uv_close((uv_handle_t *)&gw->tick, on_handle_closed);
+}

@@ -1,0 +1,280 @@
+/*
+ * internal.h - what the files of this room share: the gateway, its accounts, upstreams and sends.
+ *
+ * Loop thread only. Objects are found by number or id across asynchronous boundaries, never by pointer. The way of a
+ * message: submit.c -> queue.c -> upstream.c -> event.c (or reconcile.c) -> outcome.c -> deliver.c.
+ */
+#ifndef GATEWAY_INTERNAL_H
+#define GATEWAY_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "gateway/book.h"
+#include "gateway/gateway.h"
+#include "gateway/heap.h"
+#include "gateway/lane.h"
+#include "gateway/message.h"
+#include "gateway/meters.h"
+#include "gateway/store.h"
+#include "http/http.h"
+#include "smpp/smpp.h"
+
+struct account;
+struct upstream;
+
+/* Messages of one account that wait for one upstream: urgent and bulk are two queues. */
+struct queue {
+    struct account *account;
+    struct upstream *upstream;
+    bool urgent;
+    struct lane lane;
+    bool loading;              /* its front is being read from the store */
+    bool active;               /* linked in the upstream's ring of queues with work */
+    struct queue *prev, *next; /* that ring */
+    struct queue *sibling;     /* the account's other queues */
+};
+
+struct bound { /* one session of an account */
+    struct smpp_session_ref ref;
+    enum smpp_bind_type type;
+    uint8_t interface_version;
+};
+
+struct account { /* an ESME; kept while it has messages even when the configuration no longer names it */
+    struct gateway *gateway;
+    const struct cfg_esme *cfg; /* NULL: not configured any more */
+    char system_id[72];
+    uint16_t number; /* store_intern */
+    struct bound *bounds;
+    size_t bound_count, bound_size, bound_next; /* bound_next: round robin over receivers */
+    struct queue *queues;
+    uint64_t queued;        /* accepted from it, not yet accepted upstream and not final */
+    struct lane deliveries; /* ids waiting for a receiver */
+    uint64_t delivering;    /* deliver_sm under way */
+    uint64_t postponed;     /* deliveries waiting for their next try */
+    bool deliveries_loading;
+    struct account_meters meters;
+    UT_hash_handle hh; /* by system_id */
+};
+
+enum upstream_pause { PAUSE_NONE, PAUSE_BACKOFF, PAUSE_LOGIN, PAUSE_BLOCKED, PAUSE_MONEY, PAUSE_OPERATOR };
+
+struct busy_phone { /* a destination with a message under way: later ones wait here, so that order is kept */
+    uint64_t phone;
+    unsigned under_way;
+    struct lane waiting;
+    UT_hash_handle hh;
+};
+
+struct upstream {
+    struct gateway *gateway;
+    const struct cfg_upstream *cfg; /* NULL: not configured any more: nothing is sent */
+    char name[72];
+    uint16_t number;
+    struct http_client *http;   /* sends */
+    struct http_client *http_status; /* status.php and the rest: its own limit */
+    size_t url;                 /* which of cfg->urls is in use */
+    unsigned in_flight;         /* sends being made durable or under way */
+    struct queue *active[2];    /* rings of queues with work: [1] urgent, [0] bulk; points at the next to be served */
+    size_t active_count[2];
+    struct busy_phone *busy;
+    struct busy_phone *idle_busy;
+    enum upstream_pause pause;
+    uint64_t paused_until_ms;   /* mono; UINT64_MAX until somebody ends it */
+    unsigned failures;          /* in a row, for the backoff */
+    uint64_t oldest_wait_ms;    /* mono: since when a batch is being gathered (linger), 0 not */
+    struct heap unclear;        /* (mono due, upid): sends to ask about */
+    unsigned asking;            /* status requests under way */
+    int64_t balance_e6;
+    bool has_balance;
+    struct upstream_meters meters;
+    struct upstream *next;
+};
+
+struct send_member {
+    uint64_t id;
+    uint64_t phone;
+    bool done; /* outcome of this member is known: accepted lines of an accepted send wait for status with done false */
+};
+
+struct send { /* one request upstream; in memory while any member is open and the table has room */
+    uint64_t upid;
+    struct upstream *upstream;
+    uint8_t state; /* enum store_send_state */
+    uint16_t tries;
+    unsigned asked;      /* times its outcome has been asked for */
+    bool holds_slot;     /* counts in upstream->in_flight */
+    bool repeated;       /* sent again with the same id: error 9 then means "perhaps accepted" */
+    int64_t at_ms, replied_ms;
+    int32_t error;
+    int64_t cost_e6;
+    size_t member_count, open_count;
+    struct send_member *members;
+    UT_hash_handle hh;
+};
+
+struct listener { /* one callbacks listener */
+    struct gateway *gateway;
+    size_t index; /* of config->callbacks */
+    struct http_server *server;
+    struct listener *next;
+};
+
+struct gateway {
+    uv_loop_t *loop;
+    struct config *config;
+    struct store *store;
+    struct book *book;
+    struct smpp_server *smpp;
+    struct account *accounts;
+    struct account **account_of;   /* by store number, 65536 places */
+    struct upstream *upstreams;
+    struct upstream **upstream_of; /* by store number */
+    struct send *sends;
+    size_t sends_max;
+    struct listener *listeners;
+    struct item **fresh; /* accepted in this turn, not yet given to the store */
+    size_t fresh_count, fresh_size;
+    struct send **starting; /* gathered in this turn */
+    size_t starting_count, starting_size;
+    struct heap due; /* (wall ms, id): scheduled sends, retries, postponed deliveries */
+    struct failures *failures; /* logins, account.c */
+    struct gateway_meters meters;
+    struct buf scratch; /* text under conversion */
+    struct buf body;    /* request under construction */
+    uv_prepare_t before_poll;
+    uv_check_t after_poll;
+    uv_timer_t tick;
+    uv_timer_t linger;
+    unsigned handles; /* of the four above, not yet closed */
+    bool pump_deliveries; /* some account's delivery waits for its answer to leave */
+    bool draining;
+    bool stopped;
+    uint64_t drain_until_ms;
+    void (*on_stopped)(void *owner);
+    void *owner;
+    int64_t started_ms;
+    uint16_t smpp_port, callback_port;
+};
+
+/* account.c */
+struct account *account_get(struct gateway *gw, const char *system_id); /* makes it when unknown; NULL out of memory */
+struct account *account_by_number(struct gateway *gw, uint16_t number);
+uint32_t account_on_bind(void *owner, const struct smpp_bind *bind, const struct smpp_session_info *session,
+                         struct smpp_grant *grant);
+void account_on_bound(void *owner, const struct smpp_session_info *session);
+void account_on_unbound(void *owner, const struct smpp_session_info *session, const char *why);
+void account_finish_all(struct gateway *gw);
+/* The id as this account sees it. */
+void account_id_text(const struct account *account, uint64_t public_id, char out[SMPP_ID_MAX + 1]);
+
+/* route.c */
+struct upstream *route_upstream(struct gateway *gw, const struct account *account, const struct message *m);
+struct account *route_incoming(struct gateway *gw, const char *to, const char *text);
+
+/* submit.c */
+uint32_t submit_on_request(void *owner, const struct smpp_ticket *ticket, const struct smpp_session_info *session,
+                           const struct smpp_pdu *pdu);
+/* Takes a message into the turn's batch; `ticket` NULL when no ESME waits for the answer (then `done` is told). */
+int submit_take(struct gateway *gw, struct message *m, const struct smpp_ticket *ticket);
+/* Gives this turn's messages to the store. */
+void submit_flush(struct gateway *gw);
+
+/* queue.c */
+int queue_add(struct gateway *gw, struct account *account, struct upstream *up, bool urgent, uint64_t id, bool front);
+/* Takes up to `max` messages that may share one request; each is pinned. */
+size_t queue_gather(struct upstream *up, struct item **out, size_t max);
+/* A message to this phone is no longer under way. */
+void queue_phone_free(struct upstream *up, uint64_t phone);
+void queue_phone_take(struct upstream *up, uint64_t phone);
+bool queue_has_work(const struct upstream *up);
+uint64_t queue_waiting(const struct upstream *up);
+void queue_finish(struct upstream *up);
+
+/* upstream.c */
+int upstream_create(struct gateway *gw, const char *name, struct upstream **out) MUST_CHECK;
+int upstream_configure(struct upstream *up, const struct cfg_upstream *cfg) MUST_CHECK;
+struct upstream *upstream_by_number(struct gateway *gw, uint16_t number);
+struct upstream *upstream_named(struct gateway *gw, const char *name);
+/* Starts as many sends as rules and work allow; end of every turn. */
+void upstream_pump(struct upstream *up);
+/* Makes the sends gathered in this turn durable. */
+void upstream_flush(struct gateway *gw);
+void upstream_tick(struct upstream *up, uint64_t now_ms);
+void upstream_pause(struct upstream *up, enum upstream_pause why, uint64_t for_ms);
+void upstream_resume(struct upstream *up);
+void upstream_destroy_all(struct gateway *gw);
+const char *upstream_url(struct upstream *up, const char *path, char out[512]);
+struct smsc_login upstream_login(const struct upstream *up);
+/* Issues the request of a durable send (first time or again with the same id). */
+void upstream_transmit(struct send *send);
+/* The upstream has it: slot and phones are free, members wait for their status. */
+void upstream_accepted(struct send *send, int64_t cost_e6);
+
+/* send.c */
+struct send *send_create(struct gateway *gw, struct upstream *up, uint64_t upid, size_t member_count);
+struct send *send_find(struct gateway *gw, uint64_t upid);
+void send_drop(struct gateway *gw, struct send *send);
+struct send_member *send_member_for(struct send *send, uint64_t phone);
+struct send_member *send_member_of(struct send *send, uint64_t id);
+/* One member needs no more; forgets the send after the last. */
+void send_member_done(struct gateway *gw, struct send *send, struct send_member *member);
+void send_save(struct gateway *gw, const struct send *send);
+/* "s" and the number: what the upstream sees. */
+void send_id_text(uint64_t upid, char out[24]);
+bool send_id_read(const char *text, uint64_t *out_upid);
+void send_free_slot(struct send *send);
+
+/* outcome.c */
+struct outcome {
+    enum smpp_message_state final;
+    int status, err; /* see struct progress */
+    int64_t cost_e6; /* -1 keep */
+    int64_t done_ms; /* 0 = now */
+    const char *extra; /* HLR tail for the receipt, NULL none */
+};
+/* The message has ended so: decides about its receipt and stores it (flags as store_move). `done` as in the store. The
+ * item must be pinned by the caller for the time of the call. Returns 0 or the store's refusal (nothing changed). */
+int outcome_reached(struct gateway *gw, struct item *item, const struct outcome *outcome, unsigned flags,
+                    struct store_done done) MUST_CHECK;
+/* The same where nobody waits and it must hold: kept until durable. */
+void outcome_keep(struct gateway *gw, struct item *item, const struct outcome *outcome);
+/* What a status code of the aggregator means; false for a code that is none. *out_final 0: not final yet. */
+bool outcome_of_status(int status, enum smpp_message_state *out_final);
+/* Back into its queue, not before `due_ms` (wall; 0 = now). */
+void outcome_requeue(struct gateway *gw, struct item *item, int64_t due_ms, bool front);
+
+/* event.c */
+void event_on_request(void *owner, struct http_exchange *exchange, const struct http_request_in *request);
+/* A status from status.php, treated like a callback; no exchange to answer. */
+void event_apply_polled(struct gateway *gw, struct send *send, struct send_member *member, const struct smsc_status *status);
+
+/* reconcile.c */
+void reconcile_add(struct send *send, uint64_t after_ms);
+void reconcile_tick(struct upstream *up, uint64_t now_ms);
+
+/* deliver.c */
+void deliver_add(struct gateway *gw, struct account *account, uint64_t id, bool front);
+void deliver_pump(struct account *account);
+void deliver_on_end(void *owner, const struct smpp_session_info *session, uint64_t cookie, enum smpp_deliver_end how,
+                    uint32_t status);
+void deliver_trim(struct account *account, int64_t now_ms);
+
+/* resume.c */
+int resume_all(struct gateway *gw) MUST_CHECK;
+
+/* Unpins the item named by the cookie: the callback of changes nobody else waits for. */
+void gateway_saved(void *owner, uint64_t cookie, int err);
+static inline struct store_done gateway_save_of(struct gateway *gw, uint64_t id)
+{
+    return (struct store_done){ gateway_saved, gw, id };
+}
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * queue.c - what waits for an upstream, and which of it goes into the next request.
+ *
+ * Urgent before bulk; among accounts one message each in turn, so nobody's bulk starves another; within an account in
+ * order of acceptance. Messages of one request share everything but phone, sender and text, and never a phone. A phone
+ * with a message under way keeps later ones waiting at busy_phone, so order to one destination holds across requests.
+ */
+#include "gateway/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FETCH_IDS = 1000, PARKED_MAX = 64 };
+
+static struct queue *queue_get(struct account *account, struct upstream *up, bool urgent)
+{
+    struct queue *q;
+
+    for (q = account->queues; q != NULL; q = q->sibling) {
+        if (q->upstream == up && q->urgent == urgent)
+            return q;
+    }
+    q = calloc(1, sizeof *q);
+    if (q == NULL)
+        return NULL;
+    q->account = account;
+    q->upstream = up;
+    q->urgent = urgent;
+    q->sibling = account->queues;
+    account->queues = q;
+    return q;
+}
+
+static void activate(struct queue *q)
+{
+    struct queue **ring = &q->upstream->active[q->urgent];
+
+    if (q->active)
+        return;
+    q->active = true;
+    q->upstream->active_count[q->urgent]++;
+    if (*ring == NULL) {
+        q->prev = q->next = q;
+        *ring = q;
+        return;
+    }
+    q->next = *ring; /* behind the others: before the next to be served */
+    q->prev = (*ring)->prev;
+    q->prev->next = q;
+    q->next->prev = q;
+}
+
+static void deactivate(struct queue *q)
+{
+    struct queue **ring = &q->upstream->active[q->urgent];
+
+    if (!q->active)
+        return;
+    q->active = false;
+    q->upstream->active_count[q->urgent]--;
+    if (q->next == q) {
+        *ring = NULL;
+    } else {
+        q->prev->next = q->next;
+        q->next->prev = q->prev;
+        if (*ring == q)
+            *ring = q->next;
+    }
+    q->prev = q->next = NULL;
+}
+
+int queue_add(struct gateway *gw, struct account *account, struct upstream *up, bool urgent, uint64_t id, bool front)
+{
+    struct queue *q = queue_get(account, up, urgent);
+
+    UNUSED(gw);
+    if (q == NULL)
+        return ERR_NOMEM;
+    int err = front ? lane_push_front(&q->lane, id) : lane_push(&q->lane, id);
+    if (err == 0 && !q->loading)
+        activate(q);
+    return err;
+}
+
+/* Reads of a queue's front end here; the cookie is account number << 32 | upstream << 1 | urgent. */
+static void on_front_read(void *owner, uint64_t cookie, int err)
+{
+    struct gateway *gw = owner;
+    struct account *account = account_by_number(gw, (uint16_t)(cookie >> 32));
+    struct upstream *up = upstream_by_number(gw, (uint16_t)(cookie >> 1));
+    struct queue *q = account == NULL || up == NULL ? NULL : queue_get(account, up, (cookie & 1) != 0);
+
+    if (q == NULL)
+        return;
+    q->loading = false;
+    if (err != 0) {
+        log_error("queue could not be read", "sys=%s upstream=%s error=%s", account->system_id, up->name, err_name(err));
+        upstream_pause(up, PAUSE_BACKOFF, 1000);
+    } else {
+        /* ids the store does not know any more would be asked for again for ever */
+        while (q->lane.count > 0 && book_find(gw->book, lane_peek(&q->lane, 0)) == NULL)
+            lane_pop(&q->lane);
+    }
+    if (q->lane.count > 0)
+        activate(q);
+    upstream_pump(up);
+}
+
+static void read_front(struct queue *q)
+{
+    struct gateway *gw = q->upstream->gateway;
+    uint64_t ids[FETCH_IDS];
+    size_t count = 0;
+
+    for (size_t i = 0; i < q->lane.count && count < FETCH_IDS; i++) {
+        uint64_t id = lane_peek(&q->lane, i);
+
+        if (book_find(gw->book, id) == NULL)
+            ids[count++] = id;
+        else if (i >= FETCH_IDS)
+            break;
+    }
+    uint64_t cookie = (uint64_t)q->account->number << 32 | (uint64_t)q->upstream->number << 1 | q->urgent;
+    if (book_fetch(gw->book, ids, count, on_front_read, gw, cookie) == 0)
+        q->loading = true;
+    deactivate(q); /* again after the read, or at the next queue_add */
+}
+
+static struct busy_phone *busy_find(struct upstream *up, uint64_t phone)
+{
+    struct busy_phone *b;
+
+    HASH_FIND(hh, up->busy, &phone, sizeof phone, b);
+    return b;
+}
+
+void queue_phone_take(struct upstream *up, uint64_t phone)
+{
+    struct busy_phone *b = busy_find(up, phone);
+
+    if (b == NULL) {
+        b = up->idle_busy;
+        if (b != NULL)
+            up->idle_busy = b->hh.next;
+        else
+            b = calloc(1, sizeof *b);
+        if (b == NULL)
+            return; /* order to this phone is not kept this once */
+        *b = (struct busy_phone){ .phone = phone };
+        HASH_ADD(hh, up->busy, phone, sizeof b->phone, b);
+    }
+    b->under_way++;
+}
+
+void queue_phone_free(struct upstream *up, uint64_t phone)
+{
+    struct gateway *gw = up->gateway;
+    struct busy_phone *b = busy_find(up, phone);
+
+    if (b == NULL || --b->under_way > 0)
+        return;
+    /* the parked go back to the front, oldest first, each to its own account's queue */
+    for (size_t i = b->waiting.count; i > 0; i--) {
+        uint64_t id = lane_peek(&b->waiting, i - 1);
+        struct item *item = book_find(gw->book, id);
+
+        if (item == NULL)
+            continue;
+        struct account *account = account_by_number(gw, item->m->p.esme);
+        if (item->m->p.state == MESSAGE_QUEUED && queue_add(gw, account, up, item->m->p.urgent, id, true) != 0)
+            log_error("message waits until the next start", "sys=%s msg=%llu", account->system_id, (unsigned long long)id);
+        book_unpin(gw->book, item);
+    }
+    lane_finish(&b->waiting);
+    HASH_DEL(up->busy, b);
+    b->hh.next = up->idle_busy;
+    up->idle_busy = b;
+}
+
+static bool can_join(const struct item *first, const struct item *item)
+{
+    const struct message *a = first->m, *b = item->m;
+
+    return !first->alone && !item->alone && a->channel == b->channel && !a->binary && !b->binary &&
+           a->expires_ms == b->expires_ms && a->extra.len == b->extra.len &&
+           memcmp(a->extra.at, b->extra.at, a->extra.len) == 0;
+}
+
+static bool can_list(const struct message *m)
+{
+    struct smsc_line line = { .phone = m->dest.at, .sender = m->source.at, .text = m->text.at, .text_len = m->text.len };
+
+    return smsc_line_can_list(&line);
+}
+
+enum take { TAKEN, NOT_NOW, AGAIN };
+
+/* Tries the front of one queue. AGAIN: the front has gone (parked, closed), look at the next. */
+static enum take take_one(struct queue *q, struct item **out, size_t count)
+{
+    struct upstream *up = q->upstream;
+    struct gateway *gw = up->gateway;
+    struct item *item = book_find(gw->book, lane_peek(&q->lane, 0));
+
+    if (item == NULL) {
+        read_front(q);
+        return NOT_NOW;
+    }
+    if (item->m->p.state != MESSAGE_QUEUED || item->m->p.upstream != up->number) {
+        lane_pop(&q->lane);
+        return AGAIN;
+    }
+    if (item->m->expires_ms != 0 && item->m->expires_ms <= clock_wall_ms()) {
+        lane_pop(&q->lane);
+        book_pin(gw->book, item);
+        outcome_keep(gw, item, &(struct outcome){ .final = SMPP_STATE_EXPIRED, .status = -100, .cost_e6 = -1 });
+        book_unpin(gw->book, item);
+        return AGAIN;
+    }
+    if (count > 0 && (!can_join(out[0], item) || !can_list(item->m) || (count == 1 && !can_list(out[0]->m))))
+        return NOT_NOW;
+    uint64_t phone = message_phone(item->m->dest.at, item->m->dest.len);
+    struct busy_phone *busy = busy_find(up, phone);
+    if (busy != NULL) {
+        if (busy->waiting.count >= PARKED_MAX || lane_push(&busy->waiting, item->m->id) != 0)
+            return NOT_NOW;
+        book_pin(gw->book, item);
+        lane_pop(&q->lane);
+        return AGAIN;
+    }
+    lane_pop(&q->lane);
+    queue_phone_take(up, phone);
+    book_pin(gw->book, item);
+    out[count] = item;
+    return TAKEN;
+}
+
+size_t queue_gather(struct upstream *up, struct item **out, size_t max)
+{
+    size_t count = 0;
+
+    for (int urgent = 1; urgent >= 0; urgent--) {
+        size_t passed = 0; /* queues without a message for us, in a row */
+
+        while (up->active[urgent] != NULL && count < max && passed < up->active_count[urgent]) {
+            struct queue *q = up->active[urgent];
+            enum take took = AGAIN;
+
+            while (took == AGAIN && q->lane.count > 0)
+                took = take_one(q, out, count);
+            passed = took == TAKEN ? 0 : passed + 1;
+            if (took == TAKEN && ++count == 1 && out[0]->alone)
+                max = 1;
+            if (q->lane.count == 0)
+                deactivate(q);
+            else if (q->active)
+                up->active[urgent] = q->next;
+        }
+    }
+    return count;
+}
+
+bool queue_has_work(const struct upstream *up)
+{
+    return up->active[0] != NULL || up->active[1] != NULL;
+}
+
+uint64_t queue_waiting(const struct upstream *up)
+{
+    uint64_t sum = 0;
+
+    for (int urgent = 0; urgent < 2; urgent++) {
+        const struct queue *q = up->active[urgent];
+
+        while (q != NULL) {
+            sum += q->lane.count;
+            q = q->next == up->active[urgent] ? NULL : q->next;
+        }
+    }
+    return sum;
+}
+
+void queue_finish(struct upstream *up)
+{
+    struct busy_phone *b, *next;
+
+    HASH_ITER(hh, up->busy, b, next)
+    {
+        HASH_DEL(up->busy, b);
+        lane_finish(&b->waiting);
+        free(b);
+    }
+    while (up->idle_busy != NULL) {
+        b = up->idle_busy;
+        up->idle_busy = b->hh.next;
+        free(b);
+    }
+}

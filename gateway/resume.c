@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * resume.c - at start: what the store says was under way goes on.
+ *
+ * Queued messages go back to their queues in order of acceptance, held receipts to their accounts. A message in a
+ * request follows that request's row: accepted, it waits for its status; refused or never made durable, it is queued
+ * again; in flight or unclear, the upstream is asked before anything is sent.
+ */
+#include "gateway/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct travelling { /* an open message that says it is in a request */
+    uint64_t id;
+    struct progress p;
+    bool found; /* its request's row has been seen */
+    UT_hash_handle hh;
+};
+
+struct resume {
+    struct gateway *gw;
+    struct travelling *travelling;
+    uint64_t *unclear; /* messages to be in the book before their sends can be asked about */
+    size_t unclear_count, unclear_size;
+    uint64_t queued, held, accepted, asked;
+    bool failed;
+};
+
+static struct account *account_numbered(struct gateway *gw, uint16_t number)
+{
+    struct account *account = account_by_number(gw, number);
+
+    if (account != NULL)
+        return account;
+    const char *name = store_name(gw->store, number);
+    return name == NULL ? NULL : account_get(gw, name);
+}
+
+static struct upstream *upstream_numbered(struct gateway *gw, uint16_t number)
+{
+    struct upstream *up = upstream_by_number(gw, number);
+    const char *name = store_name(gw->store, number);
+
+    /* its configuration is gone: what travels there waits, nothing new is sent */
+    if (up == NULL && name != NULL && upstream_create(gw, name, &up) != 0)
+        return NULL;
+    return up;
+}
+
+static void put_in_queue(struct resume *r, const struct progress *p, bool front)
+{
+    struct gateway *gw = r->gw;
+    struct account *account = account_numbered(gw, p->esme);
+    struct upstream *up = upstream_numbered(gw, p->upstream);
+
+    if (account == NULL || up == NULL || queue_add(gw, account, up, p->urgent, p->id, front) != 0) {
+        r->failed = true;
+        return;
+    }
+    account->queued++;
+    r->queued++;
+}
+
+static void on_open(void *owner, const struct progress *p)
+{
+    struct resume *r = owner;
+    struct gateway *gw = r->gw;
+    struct account *account = account_numbered(gw, p->esme);
+
+    if (account == NULL) {
+        r->failed = true;
+        return;
+    }
+    switch ((enum message_state)p->state) {
+    case MESSAGE_QUEUED:
+        if (p->due_ms > clock_wall_ms()) {
+            account->queued++;
+            r->failed |= heap_push(&gw->due, p->due_ms, p->id) != 0;
+        } else {
+            put_in_queue(r, p, false);
+        }
+        break;
+    case MESSAGE_SCHEDULED:
+        account->queued++;
+        r->failed |= heap_push(&gw->due, p->due_ms, p->id) != 0;
+        break;
+    case MESSAGE_SENDING: {
+        struct travelling *t = malloc(sizeof *t);
+
+        if (t == NULL) {
+            r->failed = true;
+            return;
+        }
+        *t = (struct travelling){ .id = p->id, .p = *p };
+        HASH_ADD(hh, r->travelling, id, sizeof t->id, t);
+        break;
+    }
+    case MESSAGE_DELIVERING:
+        r->failed |= lane_push(&account->deliveries, p->id) != 0;
+        r->held++;
+        break;
+    default:
+        log_error("message in a state this version does not know", "msg=%llu state=%u", (unsigned long long)p->id,
+                  p->state);
+        break;
+    }
+}
+
+static void on_send(void *owner, const struct store_send *row)
+{
+    struct resume *r = owner;
+    struct gateway *gw = r->gw;
+    struct upstream *up = upstream_numbered(gw, row->upstream);
+
+    if (row->state == SEND_REFUSED || up == NULL)
+        return; /* its open members are queued again below */
+    struct send *send = send_create(gw, up, row->upid, row->member_count);
+    if (send == NULL) {
+        r->failed = true;
+        return;
+    }
+    send->state = row->state == SEND_IN_FLIGHT ? SEND_UNCLEAR : row->state;
+    send->tries = row->tries;
+    send->at_ms = row->at_ms;
+    send->replied_ms = row->replied_ms;
+    send->cost_e6 = row->cost_e6;
+    bool unclear = send->state == SEND_UNCLEAR;
+    for (size_t i = 0; i < row->member_count; i++) {
+        struct travelling *t;
+
+        send->members[i] = (struct send_member){ row->members[i].id, row->members[i].phone, true };
+        HASH_FIND(hh, r->travelling, &row->members[i].id, sizeof(uint64_t), t);
+        if (t == NULL || t->p.upid != row->upid) {
+            send->open_count--;
+            continue;
+        }
+        t->found = true;
+        send->members[i].done = false;
+        if (!unclear)
+            continue;
+        account_numbered(gw, t->p.esme)->queued++;
+        if (r->unclear_count == r->unclear_size) {
+            size_t size = r->unclear_size == 0 ? 256 : r->unclear_size * 2;
+            uint64_t *ids = realloc(r->unclear, size * sizeof *ids);
+
+            if (ids == NULL) {
+                r->failed = true;
+                return;
+            }
+            r->unclear = ids;
+            r->unclear_size = size;
+        }
+        r->unclear[r->unclear_count++] = t->id;
+    }
+    if (send->open_count == 0) {
+        send_drop(gw, send);
+        return;
+    }
+    if (!unclear) {
+        r->accepted++;
+        return;
+    }
+    r->asked++;
+    send->holds_slot = true;
+    send->repeated = true;
+    up->in_flight++;
+    for (size_t i = 0; i < send->member_count; i++)
+        queue_phone_take(up, send->members[i].phone);
+}
+
+/* The messages of unclear sends are in the book: pin them, as they would be had the send just been made, and ask. */
+static void on_unclear_read(void *owner, uint64_t cookie, int err)
+{
+    struct gateway *gw = owner;
+    struct send *send, *next;
+
+    UNUSED(cookie);
+    if (err != 0)
+        log_error("messages of unclear sends could not be read", "error=%s", err_name(err));
+    HASH_ITER(hh, gw->sends, send, next)
+    {
+        if (send->state != SEND_UNCLEAR)
+            continue;
+        for (size_t i = 0; i < send->member_count; i++) {
+            struct item *item = book_find(gw->book, send->members[i].id);
+
+            if (item != NULL)
+                book_pin(gw->book, item);
+        }
+        reconcile_add(send, 0);
+    }
+}
+
+int resume_all(struct gateway *gw)
+{
+    static const struct store_resume_ops ops = { on_open, on_send };
+    struct resume r = { .gw = gw };
+    struct travelling *t, *next;
+
+    int err = store_resume(gw->store, &ops, &r);
+    /* newest first, each to the front: they are older than what is queued */
+    for (t = r.travelling == NULL ? NULL : ELMT_FROM_HH(r.travelling->hh.tbl, r.travelling->hh.tbl->tail); t != NULL; t = next) {
+        next = t->hh.prev;
+        if (!t->found && err == 0) { /* its request never became durable, or was refused */
+            t->p.state = MESSAGE_QUEUED;
+            t->p.upid = 0;
+            if (store_move(gw->store, &t->p, STORE_KEEP, (struct store_done){ 0 }) != 0)
+                r.failed = true;
+            put_in_queue(&r, &t->p, true);
+        }
+        HASH_DEL(r.travelling, t);
+        free(t);
+    }
+    if (err == 0 && r.unclear_count > 0)
+        err = book_fetch(gw->book, r.unclear, r.unclear_count, on_unclear_read, gw, 0);
+    free(r.unclear);
+    if (err == 0 && r.failed)
+        err = ERR_NOMEM;
+    if (err == 0 && r.queued + r.held + r.accepted + r.asked > 0)
+        log_info("resumed", "queued=%llu receipts_held=%llu sends_waiting=%llu sends_unclear=%llu",
+                 (unsigned long long)r.queued, (unsigned long long)r.held, (unsigned long long)r.accepted,
+                 (unsigned long long)r.asked);
+    return err;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * send.c - the table of requests upstream whose members are still open.
+ *
+ * A send lives from its claim until the outcome of its last member is known. Above sends_max the longest accepted ones
+ * are forgotten here; event.c then finds them in the store.
+ */
+#include "gateway/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct send *send_create(struct gateway *gw, struct upstream *up, uint64_t upid, size_t member_count)
+{
+    struct send *send = calloc(1, sizeof *send);
+
+    if (send == NULL)
+        return NULL;
+    send->members = calloc(member_count, sizeof *send->members);
+    if (send->members == NULL) {
+        free(send);
+        return NULL;
+    }
+    send->upid = upid;
+    send->upstream = up;
+    send->state = SEND_IN_FLIGHT;
+    send->cost_e6 = -1;
+    send->member_count = send->open_count = member_count;
+    HASH_ADD(hh, gw->sends, upid, sizeof send->upid, send);
+    if (HASH_COUNT(gw->sends) > gw->sends_max) {
+        struct send *old, *next; /* in order of addition */
+
+        HASH_ITER(hh, gw->sends, old, next)
+        {
+            if (old->state != SEND_ACCEPTED)
+                continue;
+            send_drop(gw, old);
+            break;
+        }
+    }
+    return send;
+}
+
+struct send *send_find(struct gateway *gw, uint64_t upid)
+{
+    struct send *send;
+
+    HASH_FIND(hh, gw->sends, &upid, sizeof upid, send);
+    return send;
+}
+
+void send_drop(struct gateway *gw, struct send *send)
+{
+    HASH_DEL(gw->sends, send);
+    free(send->members);
+    free(send);
+}
+
+struct send_member *send_member_for(struct send *send, uint64_t phone)
+{
+    if (send->member_count == 1) /* whatever form of the number the aggregator prefers */
+        return &send->members[0];
+    for (size_t i = 0; i < send->member_count; i++) {
+        if (send->members[i].phone == phone)
+            return &send->members[i];
+    }
+    return NULL;
+}
+
+struct send_member *send_member_of(struct send *send, uint64_t id)
+{
+    for (size_t i = 0; i < send->member_count; i++) {
+        if (send->members[i].id == id)
+            return &send->members[i];
+    }
+    return NULL;
+}
+
+void send_member_done(struct gateway *gw, struct send *send, struct send_member *member)
+{
+    if (member->done)
+        return;
+    member->done = true;
+    if (--send->open_count == 0 && !send->holds_slot)
+        send_drop(gw, send);
+}
+
+void send_save(struct gateway *gw, const struct send *send)
+{
+    struct store_send row = {
+        .upid = send->upid,
+        .upstream = send->upstream->number,
+        .state = send->state,
+        .tries = send->tries,
+        .at_ms = send->at_ms,
+        .replied_ms = send->replied_ms,
+        .error = send->error,
+        .cost_e6 = send->cost_e6,
+    };
+
+    if (store_send_set(gw->store, &row, STORE_KEEP, (struct store_done){ 0 }) != 0)
+        log_error("send not saved", "upstream=%s send=%llu", send->upstream->name, (unsigned long long)send->upid);
+}
+
+void send_id_text(uint64_t upid, char out[24])
+{
+    snprintf(out, 24, "s%llu", (unsigned long long)upid);
+}
+
+bool send_id_read(const char *text, uint64_t *out_upid)
+{
+    uint64_t value = 0;
+
+    if (*text++ != 's' || strlen(text) == 0 || strlen(text) > 19)
+        return false;
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        value = value * 10 + (uint64_t)(*text - '0');
+    }
+    *out_upid = value;
+    return true;
+}
+
+void send_free_slot(struct send *send)
+{
+    if (!send->holds_slot)
+        return;
+    send->holds_slot = false;
+    send->upstream->in_flight--;
+    for (size_t i = 0; i < send->member_count; i++)
+        queue_phone_free(send->upstream, send->members[i].phone);
+}

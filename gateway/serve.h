@@ -1,0 +1,15 @@
+/*
+ * serve.h - runs a started gateway until a signal has drained it.
+ */
+#ifndef GATEWAY_SERVE_H
+#define GATEWAY_SERVE_H
+
+#include <uv.h>
+
+#include "gateway/gateway.h"
+
+/* Runs the loop. SIGTERM, SIGINT: drain, destroy, then `on_end` (may be NULL) closes what else lives on the loop; a second
+ * one ends the process at once. Returns when the loop has nothing left. */
+void serve_until_signal(uv_loop_t *loop, struct gateway *gw, void (*on_end)(void *owner), void *owner);
+
+#endif
