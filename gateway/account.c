@@ -15,7 +15,7 @@
 enum { FAILURES_MAX = 20000, PROBE_MS = 2000 };
 
 struct failures { /* one entry per address and per system_id that has failed */
-    char key[128];
+    char key[160];
     unsigned count;
     uint64_t locked_until_ms; /* mono */
     uint64_t last_ms;
@@ -185,7 +185,7 @@ uint32_t account_on_bind(void *owner, const struct smpp_bind *bind, const struct
                          struct smpp_grant *grant)
 {
     struct gateway *gw = owner;
-    char system_id[72], from[64], by_account[96], by_address[96];
+    char system_id[72], from[64], by_account[160], by_address[96];
     struct account *account;
 
     if (gw->draining)
@@ -252,8 +252,7 @@ void account_on_bound(void *owner, const struct smpp_session_info *session)
         account->bounds = bounds;
         account->bound_size = size;
     }
-    account->bounds[account->bound_count++] =
-        (struct bound){ session->ref, session->type, session->interface_version };
+    account->bounds[account->bound_count++] = (struct bound){ session->ref, session->type, session->interface_version };
     metric_cell(gw->meters.sessions, METRIC_VALUES(account->system_id, type_name(session->type)))->value += 1;
     log_info("bound", "sys=%s sess=%llu type=%s version=%02x from=%s", account->system_id,
              (unsigned long long)session->n, type_name(session->type), session->interface_version, session->address);
@@ -269,8 +268,7 @@ void account_on_unbound(void *owner, const struct smpp_session_info *session, co
         if (account->bounds[i].ref.slot != session->ref.slot ||
             account->bounds[i].ref.generation != session->ref.generation)
             continue;
-        memmove(&account->bounds[i], &account->bounds[i + 1],
-                (account->bound_count - i - 1) * sizeof *account->bounds);
+        memmove(&account->bounds[i], &account->bounds[i + 1], (account->bound_count - i - 1) * sizeof *account->bounds);
         account->bound_count--;
         metric_cell(gw->meters.sessions, METRIC_VALUES(account->system_id, type_name(session->type)))->value -= 1;
         break;

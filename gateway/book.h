@@ -21,10 +21,10 @@
 struct item {
     struct message *m;
     unsigned pins;
-    bool fresh;                /* not durable yet for the first time */
-    bool has_ticket;           /* `ticket` is of the request that brought it */
-    bool answered;             /* that request has been answered */
-    bool alone;                /* must travel in a request of its own (a batch with it failed) */
+    bool fresh;      /* not durable yet for the first time */
+    bool has_ticket; /* `ticket` is of the request that brought it */
+    bool answered;   /* that request has been answered */
+    bool alone;      /* must travel in a request of its own (a batch with it failed) */
     struct smpp_ticket ticket;
     bool leaving;               /* unpinned and to be forgotten once no look-up under way can bring an old copy back */
     uint64_t leaves_after;      /* the last look-up that could */
@@ -52,6 +52,7 @@ size_t book_bytes(const struct book *book);
  * id that is still known can be found with book_find, pinned for the time of the call. `err` is not 0 when the store
  * could not be read. Returns 0, ERR_FULL, ERR_NOMEM. */
 typedef void book_ready_fn(void *owner, uint64_t cookie, int err);
-int book_fetch(struct book *book, const uint64_t *ids, size_t count, book_ready_fn *fn, void *owner, uint64_t cookie) MUST_CHECK;
+int book_fetch(struct book *book, const uint64_t *ids, size_t count, book_ready_fn *fn, void *owner,
+               uint64_t cookie) MUST_CHECK;
 
 #endif

@@ -55,10 +55,14 @@ static bool read_port(const char *text, uint16_t *out)
 static int read_options(int argc, char **argv, struct lab *lab)
 {
     static const struct option options[] = {
-        { "config", required_argument, NULL, 'c' },         { "seed", required_argument, NULL, 's' },
-        { "script", required_argument, NULL, 'f' },         { "smpp-port", required_argument, NULL, '1' },
-        { "admin-port", required_argument, NULL, '2' },     { "callback-port", required_argument, NULL, '3' },
-        { "simulator-port", required_argument, NULL, '4' }, { "help", no_argument, NULL, 'h' },
+        { "config", required_argument, NULL, 'c' },
+        { "seed", required_argument, NULL, 's' },
+        { "script", required_argument, NULL, 'f' },
+        { "smpp-port", required_argument, NULL, '1' },
+        { "admin-port", required_argument, NULL, '2' },
+        { "callback-port", required_argument, NULL, '3' },
+        { "simulator-port", required_argument, NULL, '4' },
+        { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     uint16_t *ports[] = { &lab->smpp_port, &lab->admin_port, &lab->callback_port, &lab->simulator_port };
@@ -116,7 +120,8 @@ static struct config *make_config(const struct lab *lab, uint16_t simulator_port
              "  \"esmes\": [ { \"system_id\": \"demo\", \"password\": \"demo\", \"upstream\": \"lab\" } ],\n"
              "  \"upstreams\": [ { \"name\": \"lab\", \"urls\": [\"http://127.0.0.1:%u\"], \"login\": \"alex\",\n"
              "                   \"password\": \"123\" } ],\n"
-             "  \"callbacks\": { \"listen\": [\"127.0.0.1:%u\"], \"upstream\": \"lab\", \"hash\": \"sha1\", \"secret\": \"lab\" },\n"
+             "  \"callbacks\": { \"listen\": [\"127.0.0.1:%u\"], \"upstream\": \"lab\", \"hash\": \"sha1\", "
+             "\"secret\": \"lab\" },\n"
              "  \"incoming\": [ { \"to\": \"*\", \"system_id\": \"demo\" } ],\n"
              "  \"store\": { \"url\": \"sqlite:%s/lab.db\" }\n"
              "}\n",
@@ -170,7 +175,8 @@ static int start(struct lab *lab)
         return 2;
     err = gateway_start(&lab->loop, config, &lab->gateway, why);
     if (err != 0) {
-        fprintf(stderr, "smppbridge lab: %s (ports: --smpp-port, --callback-port, --admin-port; 0 = any free one)\n", why);
+        fprintf(stderr, "smppbridge lab: %s (ports: --smpp-port, --callback-port, --admin-port; 0 = any free one)\n",
+                why);
         return 1;
     }
     snprintf(url, sizeof url, "http://127.0.0.1:%u/smsc/callback?charset=utf-8&sha1=lab",
@@ -187,7 +193,9 @@ static int start(struct lab *lab)
 
 int command_lab(int argc, char **argv)
 {
-    struct lab lab = { .smpp_port = 2775, .admin_port = 8081, .callback_port = 8080, .simulator_port = 8082, .seed = 1 };
+    struct lab lab = {
+        .smpp_port = 2775, .admin_port = 8081, .callback_port = 8080, .simulator_port = 8082, .seed = 1
+    };
     int status = read_options(argc, argv, &lab);
 
     if (status >= 0)

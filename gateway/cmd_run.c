@@ -62,8 +62,8 @@ static struct config *read_config(const char *file)
 int command_check(int argc, char **argv)
 {
     const char *file;
-    int status = read_options(argc, argv, "Reads the configuration and says what it would do, or names every mistake.\n",
-                              &file);
+    int status =
+        read_options(argc, argv, "Reads the configuration and says what it would do, or names every mistake.\n", &file);
 
     if (status >= 0)
         return status;

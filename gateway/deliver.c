@@ -84,10 +84,9 @@ struct parcel {
 
 static void build_receipt(struct account *account, const struct message *m, uint8_t interface_version, struct parcel *p)
 {
-    static const struct smpp_receipt_style style = { .variant = RECEIPT_STANDARD,
-                                                     .date_digits = 10,
-                                                     .with_text = true,
-                                                     .with_tlvs = true };
+    static const struct smpp_receipt_style style = {
+        .variant = RECEIPT_STANDARD, .date_digits = 10, .with_text = true, .with_tlvs = true
+    };
     char id[SMPP_ID_MAX + 1];
 
     account_id_text(account, m->public_id, id);
@@ -194,8 +193,8 @@ static void close_delivery(struct gateway *gw, struct item *item, enum message_r
 /* Temporary by the list of smpp-compat A.2. */
 static bool is_temporary(uint32_t status)
 {
-    static const uint32_t temporary[] = { STATUS_RTHROTTLED, STATUS_RSYSERR,          STATUS_RMSGQFUL,
-                                          STATUS_RSUBMITFAIL, STATUS_RQUERYFAIL,      STATUS_RDELIVERYFAILURE,
+    static const uint32_t temporary[] = { STATUS_RTHROTTLED,  STATUS_RSYSERR,    STATUS_RMSGQFUL,
+                                          STATUS_RSUBMITFAIL, STATUS_RQUERYFAIL, STATUS_RDELIVERYFAILURE,
                                           STATUS_RUNKNOWNERR, STATUS_RX_T_APPN };
 
     for (size_t i = 0; i < ARRAY_LEN(temporary); i++) {

@@ -154,14 +154,14 @@ static void handle_status(struct event *ev)
     with_message(ev);
 }
 
-void event_apply_polled(struct gateway *gw, struct send *send, struct send_member *member, const struct smsc_status *status)
+void event_apply_polled(struct gateway *gw, struct send *send, struct send_member *member,
+                        const struct smsc_status *status)
 {
     enum smpp_message_state final = 0;
     struct item *item = member == NULL ? NULL : book_find(gw->book, member->id);
 
     UNUSED(send);
-    if (item == NULL || !outcome_of_status(status->status, &final) || final == 0 ||
-        item->m->p.state != MESSAGE_SENDING)
+    if (item == NULL || !outcome_of_status(status->status, &final) || final == 0 || item->m->p.state != MESSAGE_SENDING)
         return;
     book_pin(gw->book, item);
     outcome_keep(gw, item,

@@ -78,20 +78,20 @@ struct upstream {
     const struct cfg_upstream *cfg; /* NULL: not configured any more: nothing is sent */
     char name[72];
     uint16_t number;
-    struct http_client *http;   /* sends */
+    struct http_client *http;        /* sends */
     struct http_client *http_status; /* status.php and the rest: its own limit */
-    size_t url;                 /* which of cfg->urls is in use */
-    unsigned in_flight;         /* sends being made durable or under way */
-    struct queue *active[2];    /* rings of queues with work: [1] urgent, [0] bulk; points at the next to be served */
+    size_t url;                      /* which of cfg->urls is in use */
+    unsigned in_flight;              /* sends being made durable or under way */
+    struct queue *active[2]; /* rings of queues with work: [1] urgent, [0] bulk; points at the next to be served */
     size_t active_count[2];
     struct busy_phone *busy;
     struct busy_phone *idle_busy;
     enum upstream_pause pause;
-    uint64_t paused_until_ms;   /* mono; UINT64_MAX until somebody ends it */
-    unsigned failures;          /* in a row, for the backoff */
-    uint64_t oldest_wait_ms;    /* mono: since when a batch is being gathered (linger), 0 not */
-    struct heap unclear;        /* (mono due, upid): sends to ask about */
-    unsigned asking;            /* status requests under way */
+    uint64_t paused_until_ms; /* mono; UINT64_MAX until somebody ends it */
+    unsigned failures;        /* in a row, for the backoff */
+    uint64_t oldest_wait_ms;  /* mono: since when a batch is being gathered (linger), 0 not */
+    struct heap unclear;      /* (mono due, upid): sends to ask about */
+    unsigned asking;          /* status requests under way */
     int64_t balance_e6;
     bool has_balance;
     struct upstream_meters meters;
@@ -109,9 +109,9 @@ struct send { /* one request upstream; in memory while any member is open and th
     struct upstream *upstream;
     uint8_t state; /* enum store_send_state */
     uint16_t tries;
-    unsigned asked;      /* times its outcome has been asked for */
-    bool holds_slot;     /* counts in upstream->in_flight */
-    bool repeated;       /* sent again with the same id: error 9 then means "perhaps accepted" */
+    unsigned asked;  /* times its outcome has been asked for */
+    bool holds_slot; /* counts in upstream->in_flight */
+    bool repeated;   /* sent again with the same id: error 9 then means "perhaps accepted" */
     int64_t at_ms, replied_ms;
     int32_t error;
     int64_t cost_e6;
@@ -134,7 +134,7 @@ struct gateway {
     struct book *book;
     struct smpp_server *smpp;
     struct account *accounts;
-    struct account **account_of;   /* by store number, 65536 places */
+    struct account **account_of; /* by store number, 65536 places */
     struct upstream *upstreams;
     struct upstream **upstream_of; /* by store number */
     struct send *sends;
@@ -144,7 +144,7 @@ struct gateway {
     size_t fresh_count, fresh_size;
     struct send **starting; /* gathered in this turn */
     size_t starting_count, starting_size;
-    struct heap due; /* (wall ms, id): scheduled sends, retries, postponed deliveries */
+    struct heap due;           /* (wall ms, id): scheduled sends, retries, postponed deliveries */
     struct failures *failures; /* logins, account.c */
     struct gateway_meters meters;
     struct buf scratch; /* text under conversion */
@@ -153,7 +153,7 @@ struct gateway {
     uv_check_t after_poll;
     uv_timer_t tick;
     uv_timer_t linger;
-    unsigned handles; /* of the four above, not yet closed */
+    unsigned handles;     /* of the four above, not yet closed */
     bool pump_deliveries; /* some account's delivery waits for its answer to leave */
     bool draining;
     bool stopped;
@@ -235,9 +235,9 @@ void send_free_slot(struct send *send);
 /* outcome.c */
 struct outcome {
     enum smpp_message_state final;
-    int status, err; /* see struct progress */
-    int64_t cost_e6; /* -1 keep */
-    int64_t done_ms; /* 0 = now */
+    int status, err;   /* see struct progress */
+    int64_t cost_e6;   /* -1 keep */
+    int64_t done_ms;   /* 0 = now */
     const char *extra; /* HLR tail for the receipt, NULL none */
 };
 /* The message has ended so: decides about its receipt and stores it (flags as store_move). `done` as in the store. The
@@ -254,7 +254,8 @@ void outcome_requeue(struct gateway *gw, struct item *item, int64_t due_ms, bool
 /* event.c */
 void event_on_request(void *owner, struct http_exchange *exchange, const struct http_request_in *request);
 /* A status from status.php, treated like a callback; no exchange to answer. */
-void event_apply_polled(struct gateway *gw, struct send *send, struct send_member *member, const struct smsc_status *status);
+void event_apply_polled(struct gateway *gw, struct send *send, struct send_member *member,
+                        const struct smsc_status *status);
 
 /* reconcile.c */
 void reconcile_add(struct send *send, uint64_t after_ms);

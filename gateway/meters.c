@@ -15,19 +15,19 @@ static struct metric *histogram(const char *name, const char *help, const char *
 
 void meters_register(struct gateway_meters *m)
 {
-    m->messages = metric_register(METRIC_COUNTER, "smppbridge_messages_total",
-                                  "Messages that reached a state.", "system_id,upstream,state");
-    m->receipts = metric_register(METRIC_COUNTER, "smppbridge_receipts_total", "Receipts delivered to ESMEs.",
-                                  "system_id,stat");
-    m->callbacks = metric_register(METRIC_COUNTER, "smppbridge_callbacks_total", "Callbacks of the aggregator.",
-                                   "kind,outcome");
+    m->messages = metric_register(METRIC_COUNTER, "smppbridge_messages_total", "Messages that reached a state.",
+                                  "system_id,upstream,state");
+    m->receipts =
+        metric_register(METRIC_COUNTER, "smppbridge_receipts_total", "Receipts delivered to ESMEs.", "system_id,stat");
+    m->callbacks =
+        metric_register(METRIC_COUNTER, "smppbridge_callbacks_total", "Callbacks of the aggregator.", "kind,outcome");
     m->requests = metric_register(METRIC_COUNTER, "smppbridge_upstream_requests_total", "Requests to upstreams.",
                                   "upstream,method,outcome");
     m->pdus = metric_register(METRIC_COUNTER, "smppbridge_pdus_total", "SMPP PDUs.", "direction,command,status");
     m->queue = metric_register(METRIC_GAUGE, "smppbridge_queue_messages", "Messages waiting.", "queue,name");
     m->sessions = metric_register(METRIC_GAUGE, "smppbridge_sessions", "Bound sessions.", "system_id,type");
-    m->throttled = metric_register(METRIC_COUNTER, "smppbridge_throttled_total", "Submits answered ESME_RTHROTTLED.",
-                                   "system_id");
+    m->throttled =
+        metric_register(METRIC_COUNTER, "smppbridge_throttled_total", "Submits answered ESME_RTHROTTLED.", "system_id");
     m->logins = metric_register(METRIC_COUNTER, "smppbridge_logins_total", "Bind attempts.", "outcome");
     m->trouble = metric_register(METRIC_COUNTER, "smppbridge_smpp_trouble_total",
                                  "Connections refused, malformed input, time-outs.", "what");
@@ -36,9 +36,10 @@ void meters_register(struct gateway_meters *m)
     m->batch = histogram("smppbridge_upstream_batch_messages", "Messages per send request.", "upstream", batch_sizes,
                          ARRAY_LEN(batch_sizes));
     m->balance = metric_register(METRIC_GAUGE, "smppbridge_upstream_balance", "Balance as last reported.", "upstream");
-    m->commit = histogram("smppbridge_store_commit_seconds", "Duration of store commits.", "", seconds,
-                          ARRAY_LEN(seconds));
-    m->submit = histogram("smppbridge_submit_seconds", "From submit_sm to its answer.", "", seconds, ARRAY_LEN(seconds));
+    m->commit =
+        histogram("smppbridge_store_commit_seconds", "Duration of store commits.", "", seconds, ARRAY_LEN(seconds));
+    m->submit =
+        histogram("smppbridge_submit_seconds", "From submit_sm to its answer.", "", seconds, ARRAY_LEN(seconds));
     m->submit_seconds = metric_cell(m->submit, NULL);
 }
 

@@ -95,7 +95,8 @@ static void on_front_read(void *owner, uint64_t cookie, int err)
         return;
     q->loading = false;
     if (err != 0) {
-        log_error("queue could not be read", "sys=%s upstream=%s error=%s", account->system_id, up->name, err_name(err));
+        log_error("queue could not be read", "sys=%s upstream=%s error=%s", account->system_id, up->name,
+                  err_name(err));
         upstream_pause(up, PAUSE_BACKOFF, 1000);
     } else {
         /* ids the store does not know any more would be asked for again for ever */
@@ -169,7 +170,8 @@ void queue_phone_free(struct upstream *up, uint64_t phone)
             continue;
         struct account *account = account_by_number(gw, item->m->p.esme);
         if (item->m->p.state == MESSAGE_QUEUED && queue_add(gw, account, up, item->m->p.urgent, id, true) != 0)
-            log_error("message waits until the next start", "sys=%s msg=%llu", account->system_id, (unsigned long long)id);
+            log_error("message waits until the next start", "sys=%s msg=%llu", account->system_id,
+                      (unsigned long long)id);
         book_unpin(gw->book, item);
     }
     lane_finish(&b->waiting);
@@ -189,7 +191,9 @@ static bool can_join(const struct item *first, const struct item *item)
 
 static bool can_list(const struct message *m)
 {
-    struct smsc_line line = { .phone = m->dest.at, .sender = m->source.at, .text = m->text.at, .text_len = m->text.len };
+    struct smsc_line line = {
+        .phone = m->dest.at, .sender = m->source.at, .text = m->text.at, .text_len = m->text.len
+    };
 
     return smsc_line_can_list(&line);
 }

@@ -200,7 +200,8 @@ int resume_all(struct gateway *gw)
 
     int err = store_resume(gw->store, &ops, &r);
     /* newest first, each to the front: they are older than what is queued */
-    for (t = r.travelling == NULL ? NULL : ELMT_FROM_HH(r.travelling->hh.tbl, r.travelling->hh.tbl->tail); t != NULL; t = next) {
+    for (t = r.travelling == NULL ? NULL : ELMT_FROM_HH(r.travelling->hh.tbl, r.travelling->hh.tbl->tail); t != NULL;
+         t = next) {
         next = t->hh.prev;
         if (!t->found && err == 0) { /* its request never became durable, or was refused */
             t->p.state = MESSAGE_QUEUED;

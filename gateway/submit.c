@@ -14,7 +14,8 @@
 enum { TEXT_CHARS_MAX = 1000 /* [API send, mes] */, FRESH_FIRST = 256 };
 
 /* Where a message stands between the PDU and the struct: views into the PDU and into gw->scratch. */
-static uint32_t read_text(struct gateway *gw, const struct account *account, const struct smpp_pdu *pdu, struct message *m)
+static uint32_t read_text(struct gateway *gw, const struct account *account, const struct smpp_pdu *pdu,
+                          struct message *m)
 {
     struct bytes text = smpp_sm_text(pdu);
     struct smpp_coding coding =

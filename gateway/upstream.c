@@ -421,8 +421,9 @@ static void members_refused(struct send *send, enum verdict verdict, int error)
         }
         switch (verdict) {
         case REFUSE:
-            outcome_keep(gw, item,
-                         &(struct outcome){ .final = SMPP_STATE_REJECTED, .status = -100, .err = error, .cost_e6 = -1 });
+            outcome_keep(
+                gw, item,
+                &(struct outcome){ .final = SMPP_STATE_REJECTED, .status = -100, .err = error, .cost_e6 = -1 });
             break;
         case ALONE:
             item->alone = true;
@@ -462,7 +463,8 @@ static void lines_refused(struct send *send, const struct smsc_send_reply *reply
         if (line->error == 0)
             continue;
         outcome_keep(gw, item,
-                     &(struct outcome){ .final = SMPP_STATE_REJECTED, .status = line->status, .err = line->error, .cost_e6 = -1 });
+                     &(struct outcome){
+                         .final = SMPP_STATE_REJECTED, .status = line->status, .err = line->error, .cost_e6 = -1 });
     }
 }
 
