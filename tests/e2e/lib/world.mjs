@@ -1,0 +1,290 @@
+// world.mjs - the real binary and the simulated SMSC as processes, and small clients of both. Waits for events only.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import readline from 'node:readline';
+
+const require = createRequire(import.meta.url);
+export const smpp = require('smpp');
+
+export const binary = process.env.SMPPBRIDGE ?? path.resolve(import.meta.dirname, '../../../build/release/smppbridge');
+
+/** A port nobody listens on now. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Resolves with what `condition` gives as soon as it is truthy; asks again on each turn of `source`'s event, else polls
+ * the thing itself (a counter over HTTP, say) every few milliseconds until `within` ms have passed. */
+export async function until(what, condition, within = 20000) {
+  const end = Date.now() + within;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`not within ${within} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+class Process {
+  constructor(name) {
+    this.name = name;
+    this.lines = [];
+    this.watchers = new Set();
+  }
+
+  spawn(args, env = {}) {
+    this.child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    this.exited = new Promise((resolve) => this.child.once('exit', (code, signal) => resolve({ code, signal })));
+    for (const stream of [this.child.stdout, this.child.stderr])
+      readline.createInterface({ input: stream }).on('line', (line) => {
+        this.lines.push(line);
+        if (process.env.SHOW) console.error(`[${this.name}] ${line}`);
+        for (const watcher of this.watchers) watcher();
+      });
+    this.exited.then(() => {
+      for (const watcher of this.watchers) watcher();
+    });
+  }
+
+  /** The first line, from `from` on, that matches. */
+  line(pattern, from = 0) {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = this.lines.slice(from).find((l) => pattern.test(l));
+        if (!found && this.child.exitCode === null && this.child.signalCode === null) return;
+        this.watchers.delete(look);
+        if (found) resolve(found);
+        else reject(new Error(`${this.name} ended without ${pattern}:\n${this.lines.join('\n')}`));
+      };
+      this.watchers.add(look);
+      look();
+    });
+  }
+
+  async kill(signal = 'SIGKILL') {
+    if (this.child && this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
+    return this.exited;
+  }
+}
+
+export class Simulator extends Process {
+  constructor() {
+    super('simulator');
+  }
+
+  /** `callback` is the handler's address as an operator would enter it. */
+  async start({ callback, port, args = [] } = {}) {
+    this.port = port ?? (await freePort());
+    this.url = `http://127.0.0.1:${this.port}`;
+    const options = ['simulator', '--listen', `127.0.0.1:${this.port}`, ...args];
+    if (callback) options.push('--callback', callback);
+    this.spawn(options);
+    await until('the simulator answers', () => this.get('/lab/behaviour').catch(() => null));
+    return this;
+  }
+
+  async get(where) {
+    const reply = await fetch(this.url + where);
+    if (!reply.ok) throw new Error(`${where}: ${reply.status} ${await reply.text()}`);
+    return reply.json();
+  }
+
+  async send(method, where, body) {
+    const reply = await fetch(this.url + where, { method, body: JSON.stringify(body) });
+    if (!reply.ok) throw new Error(`${where}: ${reply.status} ${await reply.text()}`);
+    return reply.json().catch(() => null);
+  }
+
+  accepted() {
+    return this.get('/lab/accepted');
+  }
+
+  behave(behaviour) {
+    return this.send('PUT', '/lab/behaviour', behaviour);
+  }
+
+  incoming(message) {
+    return this.send('POST', '/lab/incoming', message);
+  }
+}
+
+export class Gateway extends Process {
+  constructor(overrides = {}) {
+    super('gateway');
+    this.directory = mkdtempSync(path.join(os.tmpdir(), 'smppbridge-e2e-'));
+    this.overrides = overrides;
+  }
+
+  /** Ports are chosen once, so that a restart is found where the first start was. */
+  async prepare() {
+    this.port ??= await freePort();
+    this.callbackPort ??= await freePort();
+    this.adminPort ??= await freePort();
+    this.callbackUrl = `http://127.0.0.1:${this.callbackPort}/smsc/callback?charset=utf-8&sha1=secret`;
+    return this;
+  }
+
+  config(upstreamUrl) {
+    const { esme = {}, upstream = {}, callbacks = {}, ...rest } = this.overrides;
+    return {
+      smpp: { listen: [`127.0.0.1:${this.port}`] },
+      esmes: [{ system_id: 'demo', password: 'demo', upstream: 'smsc', ...esme }],
+      upstreams: [{ name: 'smsc', urls: [upstreamUrl], login: 'alex', password: '123', ...upstream }],
+      callbacks: {
+        listen: [`127.0.0.1:${this.callbackPort}`],
+        upstream: 'smsc',
+        hash: 'sha1',
+        secret: 'secret',
+        ...callbacks,
+      },
+      incoming: [{ to: '*', system_id: 'demo' }],
+      store: { url: `sqlite:${this.directory}/gateway.db` },
+      ...rest,
+    };
+  }
+
+  async start(upstreamUrl) {
+    await this.prepare();
+    this.upstreamUrl = upstreamUrl ?? this.upstreamUrl;
+    this.file = path.join(this.directory, 'gateway.json');
+    writeFileSync(this.file, JSON.stringify(this.config(this.upstreamUrl), null, 2), { mode: 0o600 });
+    const from = this.lines.length;
+    this.spawn(['run', '-c', this.file]);
+    await this.line(/listening.*smpp/, from);
+    return this;
+  }
+
+  async stop() {
+    return this.kill('SIGTERM');
+  }
+
+  clean() {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** An ESME on the npm package smpp. */
+export class Esme {
+  constructor(library = smpp) {
+    this.library = library;
+    this.delivered = []; // deliver_sm in order of arrival
+    this.watchers = new Set();
+    this.answerDelivery = true;
+  }
+
+  connect(port, options = {}) {
+    this.session = this.library.connect({ host: '127.0.0.1', port, auto_enquire_link_period: 10000, ...options });
+    this.session.on('error', (error) => {
+      this.error = error;
+      this.wake();
+    });
+    this.closed = new Promise((resolve) => this.session.on('close', resolve));
+    this.session.on('deliver_sm', (pdu) => {
+      this.delivered.push(pdu);
+      if (this.answerDelivery) this.session.send(pdu.response());
+      this.wake();
+    });
+    return this;
+  }
+
+  wake() {
+    for (const watcher of this.watchers) watcher();
+  }
+
+  request(pdu) {
+    return new Promise((resolve) => this.session.send(pdu, resolve));
+  }
+
+  /** Binds; resolves with bind_resp. */
+  bind(command = 'bind_transceiver', fields = {}) {
+    return new Promise((resolve, reject) => {
+      this.session.on('connect', () =>
+        this.session[command](
+          { system_id: 'demo', password: 'demo', interface_version: 0x34, ...fields },
+          resolve,
+        ),
+      );
+      this.session.on('error', reject);
+    });
+  }
+
+  submit(fields) {
+    return new Promise((resolve) =>
+      this.session.submit_sm(
+        { source_addr: 'ivan', destination_addr: '79990000001', short_message: 'Hello', registered_delivery: 1, ...fields },
+        resolve,
+      ),
+    );
+  }
+
+  /** The first delivery that fits, arrived or still to come. */
+  delivery(fits, within = 30000) {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.watchers.delete(look);
+        reject(new Error(`no such delivery within ${within} ms; ${this.delivered.length} others`));
+      }, within);
+      const look = () => {
+        const found = this.delivered.find(fits);
+        if (!found) return;
+        clearTimeout(timer);
+        this.watchers.delete(look);
+        resolve(found);
+      };
+      this.watchers.add(look);
+      look();
+    });
+  }
+
+  close() {
+    return new Promise((resolve) => {
+      if (!this.session) return resolve();
+      this.closed.then(resolve);
+      this.session.close();
+    });
+  }
+}
+
+/** The text of a delivery's short message. */
+export function textOf(pdu) {
+  const message = pdu.short_message;
+  return typeof message === 'string' ? message : (message?.message ?? '').toString();
+}
+
+export function receiptOf(pdu) {
+  const fields = {};
+  for (const [, key, value] of textOf(pdu).matchAll(/(id|sub|dlvrd|submit date|done date|stat|err|text):(\S*)/g))
+    fields[key] = value;
+  return fields;
+}
+
+/** Gateway and simulator, knowing each other. */
+export async function startWorld(overrides = {}, simulatorOptions = {}) {
+  const gateway = await new Gateway(overrides).prepare();
+  const simulator = await new Simulator().start({ callback: gateway.callbackUrl, ...simulatorOptions });
+  await gateway.start(simulator.url);
+  return {
+    gateway,
+    simulator,
+    async esme(command, fields, library) {
+      const esme = new Esme(library).connect(gateway.port);
+      esme.bindResponse = await esme.bind(command, fields);
+      return esme;
+    },
+    async end() {
+      await gateway.stop();
+      await simulator.kill('SIGTERM');
+      gateway.clean();
+    },
+  };
+}
