@@ -189,7 +189,10 @@ static void on_incoming_saved(void *owner, uint64_t cookie, int err)
     }
     if (item != NULL)
         book_unpin(gw->book, item);
-    event_end(ev, err == 0 ? 200 : 503, err == 0 ? "stored" : "not_stored");
+    if (err == ERR_EXISTS)
+        event_end(ev, 200, "repeat");
+    else
+        event_end(ev, err == 0 ? 200 : 503, err == 0 ? "stored" : "not_stored");
 }
 
 static void store_incoming(struct event *ev, struct account *account, const char *text)
@@ -217,7 +220,7 @@ static void store_incoming(struct event *ev, struct account *account, const char
     struct message *m = message_create(&facts);
     struct item *item = m == NULL ? NULL : book_add_take(gw->book, m);
     int err = item == NULL ? ERR_NOMEM
-                           : store_put(gw->store, item->m, STORE_PLAIN,
+                           : store_put(gw->store, item->m, STORE_IF_NEW,
                                        (struct store_done){ on_incoming_saved, ev, item->m->id });
     if (err == 0)
         return;
@@ -245,16 +248,10 @@ static void handle_incoming(struct event *ev)
         snprintf(key, sizeof key, "call:%.60s:%lld", ev->e.phone, (long long)ev->e.ts);
     else
         snprintf(key, sizeof key, "mo:%.100s", ev->e.id);
-    int err = store_once(gw->store, key, STORE_PLAIN, (struct store_done){ 0 });
-    if (err == ERR_EXISTS) {
-        event_end(ev, 200, "repeat");
-        return;
-    }
-    if (err != 0) {
+    if (store_once(gw->store, key, STORE_PLAIN, (struct store_done){ 0 }) != 0)
         event_end(ev, 503, "busy");
-        return;
-    }
-    store_incoming(ev, account, text);
+    else
+        store_incoming(ev, account, text); /* durable together with the key, or not at all */
 }
 
 /* --- requests ----------------------------------------------------------------------------------------------------- */

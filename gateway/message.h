@@ -37,9 +37,9 @@ enum message_state {
 
 struct progress { /* the row of `open` */
     uint64_t id;
-    uint8_t state;   /* enum message_state */
-    uint8_t final;   /* enum smpp_message_state once the outcome is known, else 0 */
-    uint8_t receipt; /* enum message_receipt */
+    uint8_t state;          /* enum message_state */
+    uint8_t final;          /* enum smpp_message_state once the outcome is known, else 0 */
+    uint8_t receipt;        /* enum message_receipt */
     bool urgent;
     uint16_t esme;          /* store_intern number of the system_id */
     uint16_t upstream;      /* store_intern number of the upstream, 0 none yet */
@@ -55,11 +55,11 @@ struct progress { /* the row of `open` */
 };
 
 enum message_receipt { /* what became of the receipt */
-                       RECEIPT_NOT_ASKED,
-                       RECEIPT_WAITING,
-                       RECEIPT_DELIVERED,
-                       RECEIPT_REFUSED, /* the ESME refused it for good */
-                       RECEIPT_DROPPED  /* hold time, ceiling, or operator */
+    RECEIPT_NOT_ASKED,
+    RECEIPT_WAITING,
+    RECEIPT_DELIVERED,
+    RECEIPT_REFUSED, /* the ESME refused it for good */
+    RECEIPT_DROPPED  /* hold time, ceiling, or operator */
 };
 
 struct message_text { /* bytes with a length; NUL-terminated as well */
@@ -69,16 +69,16 @@ struct message_text { /* bytes with a length; NUL-terminated as well */
 
 struct message {
     /* facts */
-    uint64_t id;         /* unique over the life of the store, ascending */
-    uint64_t public_id;  /* the number the ESME knows: id, but for submit_multi the id of the set */
+    uint64_t id;        /* unique over the life of the store, ascending */
+    uint64_t public_id; /* the number the ESME knows: id, but for submit_multi the id of the set */
     int64_t accepted_ms; /* wall */
     int64_t expires_ms;  /* end of validity, wall; 0 none */
     uint8_t kind;        /* enum message_kind */
     uint8_t channel;     /* enum smsc_kind */
     uint8_t source_ton, source_npi, dest_ton, dest_npi;
     uint8_t esm_class, protocol_id, priority_flag, registered_delivery, data_coding;
-    uint8_t interface_version;       /* of the bind it came by */
-    bool binary;                     /* text holds raw bytes, UDH first when esm_class has UDHI */
+    uint8_t interface_version; /* of the bind it came by */
+    bool binary;               /* text holds raw bytes, UDH first when esm_class has UDHI */
     uint8_t part_number, part_total; /* of a long message; 0/0 whole */
     uint32_t part_reference;         /* see smpp_part_of */
     struct message_text source, dest;
