@@ -15,6 +15,7 @@
 struct vector {
     char name[256];
     char expect[64]; /* "ok", "ok damaged", "reject RINVCMDLEN", "fatal" */
+    int unjudged;    /* "# judge: no" and why: breaks a rule on purpose, a dissector may complain */
     uint8_t *pdu;
     size_t len;
 };
@@ -39,6 +40,7 @@ static inline int vector_read(const char *name, struct vector *v)
     while (fgets(line, sizeof line, f) != NULL) {
         if (line[0] == '#') {
             sscanf(line, "# expect: %63[^\n]", v->expect);
+            v->unjudged |= strncmp(line, "# judge: no", 11) == 0;
             continue;
         }
         unsigned byte;
