@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schema.c - one row per setting: key, type, place in the struct, default, range, what a reload does, whether it works.
+ *
+ * A feature that is not built yet keeps its row as NOT_YET (or its word, in the lists of words): the key is then refused
+ * unless it has the value that is in force, so no file can promise what the program does not do. When the feature lands,
+ * the row becomes WORKS and its default takes over from `off`.
+ * Columns: key, type, place, default, min, max, change, works; then what only some rows have.
+ */
+#include "config/schema.h"
+
+#include <stdint.h>
+
+#include "base/log.h"
+
+#define SMPP(m)      offsetof(struct cfg_smpp, m)
+#define ESME(m)      offsetof(struct cfg_esme, m)
+#define UPSTREAM(m)  offsetof(struct cfg_upstream, m)
+#define CALLBACKS(m) offsetof(struct cfg_callbacks, m)
+#define INCOMING(m)  offsetof(struct cfg_incoming, m)
+#define ADMIN(m)     offsetof(struct cfg_admin, m)
+#define STORE(m)     offsetof(struct cfg_store, m)
+#define LOG(m)       offsetof(struct cfg_log, m)
+
+#define SECOND 1000.0
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define KIB    1024.0
+
+static const struct cfg_word when_full[] = {
+    { "refuse", CFG_REFUSE, WORKS },
+    { "replace-oldest", CFG_REPLACE_OLDEST, WORKS },
+    { 0 },
+};
+static const struct cfg_word acknowledge[] = {
+    { "stored", CFG_STORED, WORKS },
+    { "sent", CFG_SENT, NOT_YET },
+    { 0 },
+};
+static const struct cfg_word profiles[] = {
+    { "default", 0, WORKS },     { "kannel", 0, NOT_YET },
+    { "jasmin", 0, NOT_YET },    { "cloudhopper", 0, NOT_YET },
+    { "jsmpp", 0, NOT_YET },     { "php-smpp", 0, NOT_YET },
+    { "node-smpp", 0, NOT_YET }, { "smsc.ru", 0, NOT_YET },
+    { "smpp33", 0, NOT_YET },    { 0 },
+};
+static const struct cfg_word alphabets[] = {
+    { "gsm7", 0, WORKS },   { "latin1", 0, NOT_YET }, { "ascii", 0, NOT_YET },
+    { "utf8", 0, NOT_YET }, { "cp1251", 0, NOT_YET }, { 0 },
+};
+static const struct cfg_word modes[] = {
+    { "live", CFG_LIVE, WORKS },
+    { "lab", CFG_LAB, NOT_YET },
+    { 0 },
+};
+static const struct cfg_word kinds[] = {
+    { "smsc-http", CFG_SMSC_HTTP, WORKS },
+    { "smsc-soap", CFG_SMSC_SOAP, NOT_YET },
+    { 0 },
+};
+static const struct cfg_word hashes[] = {
+    { "sha1", CFG_HASH_SHA1, WORKS },
+    { "md5", CFG_HASH_MD5, WORKS },
+    { "crc32", CFG_HASH_CRC32, WORKS },
+    { "none", CFG_HASH_NONE, WORKS },
+    { 0 },
+};
+static const struct cfg_word charsets[] = {
+    { "utf-8", CFG_UTF8, WORKS },
+    { "windows-1251", CFG_CP1251, NOT_YET },
+    { "koi8-r", CFG_KOI8R, NOT_YET },
+    { 0 },
+};
+static const struct cfg_word formats[] = {
+    { "form", CFG_FORM, WORKS },
+    { "xml", CFG_XML, NOT_YET },
+    { "json", CFG_JSON, NOT_YET },
+    { 0 },
+};
+static const struct cfg_word levels[] = {
+    { "error", LOG_ERROR, WORKS },
+    { "warn", LOG_WARN, WORKS },
+    { "info", LOG_INFO, WORKS },
+    { "debug", LOG_DEBUG, WORKS },
+    { 0 },
+};
+static const struct cfg_word log_formats[] = {
+    { "text", LOG_TEXT, WORKS },
+    { "json", LOG_JSON, WORKS },
+    { 0 },
+};
+
+/* clang-format off */
+static const struct cfg_row smpp_rows[] = {
+    { "listen", CFG_LISTEN, SMPP(listen), "[\"0.0.0.0:2775\"]", 0, 16, RESTART, WORKS,
+      .help = "Addresses for ESMEs to connect to, without encryption." },
+    { "tls.listen", CFG_LISTEN, SMPP(tls.listen), "[]", 0, 16, RESTART, NOT_YET,
+      .sample = "[\"0.0.0.0:3550\"]",
+      .help = "Addresses for ESMEs to connect to with TLS. Empty: none." },
+    { "tls.certificate_file", CFG_FILE, SMPP(tls.certificate_file), "null", 0, 0, RESTART, NOT_YET,
+      .help = "PEM file with our certificate and the chain behind it." },
+    { "tls.key_file", CFG_FILE, SMPP(tls.key_file), "null", 0, 0, RESTART, NOT_YET,
+      .help = "PEM file with the certificate's private key." },
+    { "tls.client_ca_file", CFG_FILE, SMPP(tls.client_ca_file), "null", 0, 0, RESTART, NOT_YET,
+      .help = "When given, ESMEs must show a certificate of this authority." },
+    { "system_id", CFG_NAME, SMPP(system_id), "\"smppbridge\"", 1, 15, RELOAD, WORKS,
+      .help = "Our own name in the answer to a bind." },
+    { "bind_timeout", CFG_DURATION, SMPP(bind_timeout_ms), "\"10s\"", 10, HOUR, RELOAD, WORKS,
+      .help = "A connection that has not bound by then is closed." },
+    { "enquire_link_interval", CFG_DURATION, SMPP(enquire_link_interval_ms), "\"30s\"", 0, DAY, RELOAD, WORKS,
+      .may_be_off = true,
+      .help = "After this long without a PDU from the ESME we ask with enquire_link." },
+    { "inactivity_timeout", CFG_DURATION, SMPP(inactivity_timeout_ms), "\"2m\"", 0, DAY, RELOAD, WORKS,
+      .may_be_off = true,
+      .help = "A session without any PDU for this long is closed." },
+    { "response_timeout", CFG_DURATION, SMPP(response_timeout_ms), "\"30s\"", 10, HOUR, RELOAD, WORKS,
+      .help = "How long an ESME may take to answer our deliver_sm." },
+    { "max_sessions", CFG_UINT32, SMPP(max_sessions), "10000", 1, 1000000, RELOAD, WORKS, .unit = "connections",
+      .help = "Above it new connections are refused." },
+    { "max_sessions_per_address", CFG_UINT32, SMPP(max_sessions_per_address), "1000", 1, 1000000, RELOAD, WORKS,
+      .unit = "connections",
+      .help = "The same for one client address." },
+    { "max_pdu", CFG_SIZE, SMPP(max_pdu_bytes), "\"128KiB\"", 1 * KIB, 1024 * KIB, RELOAD, WORKS,
+      .help = "A longer PDU closes the session: after it nobody knows where the next one starts." },
+    { "login_failures", CFG_UINT32, SMPP(login_failures), "5", 0, 1000, RELOAD, WORKS, .unit = "failures",
+      .help = "So many wrong binds of one account or address in a row lock it out. 0: never." },
+    { "lockout", CFG_DURATION, SMPP(lockout_ms), "\"5m\"", 0, 30 * DAY, RELOAD, WORKS,
+      .help = "How long a lock-out lasts." },
+    { "proxy_protocol", CFG_BOOL, SMPP(proxy_protocol), "false", 0, 0, RESTART, NOT_YET,
+      .help = "Connections start with a PROXY protocol header (v1 or v2) that names the real client." },
+};
+
+static const struct cfg_row esme_rows[] = {
+    { "system_id", CFG_NAME, ESME(system_id), NULL, 1, 64, RELOAD, WORKS, .sample = "\"shop\"",
+      .help = "The account's name, as in its bind." },
+    { "password", CFG_SECRET, ESME(password), NULL, 1, 128, RELOAD, WORKS, .sample = "\"change-me\"",
+      .help = "The account's password." },
+    { "allow_from", CFG_RANGES, ESME(allow_from), "[]", 0, 1000, RELOAD, WORKS,
+      .sample = "[\"127.0.0.0/8\", \"10.0.0.0/8\"]",
+      .help = "Client addresses that may bind, one by one or as prefixes. Empty: everywhere." },
+    { "enabled", CFG_BOOL, ESME(enabled), "true", 0, 0, RELOAD, WORKS,
+      .help = "false refuses the account's binds." },
+    { "max_binds", CFG_UINT32, ESME(max_binds), "10", 1, 100000, RELOAD, WORKS, .unit = "sessions",
+      .help = "Sessions of this account at once." },
+    { "when_full", CFG_ENUM, ESME(when_full), "\"refuse\"", 0, 0, RELOAD, WORKS, .words = when_full,
+      .help = "What a bind above max_binds gets: refused, or the place of the oldest session." },
+    { "rate", CFG_NUMBER, ESME(rate), "100", 0, 1000000, RELOAD, NOT_YET, .off = "0", .unit = "messages/s",
+      .help = "Messages the account may submit. 0: no limit." },
+    { "burst", CFG_NUMBER, ESME(burst), "100", 0, 1000000, RELOAD, NOT_YET, .off = "0", .unit = "messages",
+      .help = "Messages above the rate that are taken at once after a pause." },
+    { "delay_budget", CFG_DURATION, ESME(delay_budget_ms), "\"1s\"", 0, MINUTE, RELOAD, NOT_YET,
+      .help = "Above the rate the answer is held back up to this long before ESME_RTHROTTLED." },
+    { "window", CFG_UINT32, ESME(window), "1000", 1, 100000, RELOAD, WORKS, .unit = "requests",
+      .help = "Requests of one session that may wait for our answer at once." },
+    { "deliver_window", CFG_UINT32, ESME(deliver_window), "10", 1, 10000, RELOAD, WORKS, .unit = "deliver_sm",
+      .help = "Our deliver_sm that may wait for one session's answer at once." },
+    { "max_queued", CFG_UINT64, ESME(max_queued), "1000000", 1, 1e9, RELOAD, WORKS, .unit = "messages",
+      .help = "The account's messages waiting here; above it ESME_RMSGQFUL." },
+    { "upstream", CFG_STRING, ESME(upstream), "\"\"", 0, 64, RELOAD, WORKS,
+      .help = "Name of the upstream its messages go to. Empty: the first of the list." },
+    { "acknowledge", CFG_ENUM, ESME(acknowledge), "\"stored\"", 0, 0, RELOAD, WORKS, .words = acknowledge,
+      .help = "When submit_sm is answered: \"stored\" on stable storage, \"sent\" after the upstream's answer." },
+    { "profile", CFG_WORD, ESME(profile), "\"default\"", 0, 0, RELOAD, WORKS, .words = profiles,
+      .help = "Habits of the client software to follow." },
+    { "alphabet", CFG_WORD, ESME(alphabet), "\"gsm7\"", 0, 0, RELOAD, WORKS, .words = alphabets,
+      .help = "The alphabet of data_coding 0." },
+    { "reassemble", CFG_DURATION, ESME(reassemble_ms), "\"10m\"", 0, DAY, RELOAD, NOT_YET, .off = "\"off\"",
+      .may_be_off = true,
+      .help = "How long the parts of one long message wait for each other to be sent as one." },
+    { "sources", CFG_STRINGS, ESME(sources), "[]", 0, 1000, RELOAD, NOT_YET,
+      .help = "Sender names the account may use. Empty: any." },
+    { "receipt_hold", CFG_DURATION, ESME(receipt_hold_ms), "\"72h\"", SECOND, 30 * DAY, RELOAD, WORKS,
+      .help = "How long receipts and incoming messages wait for the account to bind." },
+    { "receipt_max", CFG_UINT64, ESME(receipt_max), "1000000", 1, 1e9, RELOAD, WORKS, .unit = "deliver_sm",
+      .help = "How many of them wait; above it the oldest is dropped." },
+    { "mode", CFG_ENUM, ESME(mode), "\"live\"", 0, 0, RELOAD, WORKS, .words = modes,
+      .help = "\"lab\": nothing is sent, outcomes are simulated inside." },
+};
+
+static const struct cfg_row upstream_rows[] = {
+    { "name", CFG_NAME, UPSTREAM(name), "\"smsc\"", 1, 64, RESTART, WORKS,
+      .help = "Its name in this file, in metrics and in the administration API." },
+    { "kind", CFG_ENUM, UPSTREAM(kind), "\"smsc-http\"", 0, 0, RESTART, WORKS, .words = kinds,
+      .help = "The interface to use." },
+    /* One for now; with failover it is 1..8, by default smsc.ru and then www2.smsc.ru. */
+    { "urls", CFG_URLS, UPSTREAM(urls), "[\"https://smsc.ru\"]", 1, 1, RESTART, WORKS,
+      .help = "Where it is. More than one is not available in this version." },
+    { "login", CFG_STRING, UPSTREAM(login), "\"\"", 0, 128, RELOAD, WORKS, .sample = "\"alex\"",
+      .help = "The aggregator account. Needed with password." },
+    { "password", CFG_SECRET, UPSTREAM(password), "\"\"", 0, 256, RELOAD, WORKS, .sample = "\"change-me\"",
+      .help = "Its password. Either this or api_key." },
+    { "api_key", CFG_SECRET, UPSTREAM(api_key), "\"\"", 0, 256, RELOAD, WORKS,
+      .help = "Its API key, used instead of login and password." },
+    { "rate", CFG_NUMBER, UPSTREAM(rate), "0", 0, 1000000, RELOAD, NOT_YET, .unit = "messages/s",
+      .help = "Messages of all ESMEs together. 0: no limit." },
+    { "burst", CFG_NUMBER, UPSTREAM(burst), "0", 0, 1000000, RELOAD, NOT_YET, .unit = "messages",
+      .help = "Messages above the rate that leave at once after a pause." },
+    { "connections", CFG_UINT32, UPSTREAM(connections), "14", 1, 1000, RESTART, WORKS, .unit = "connections",
+      .help = "Send requests under way at once." },
+    { "status_connections", CFG_UINT32, UPSTREAM(status_connections), "4", 1, 1000, RESTART, WORKS,
+      .unit = "connections",
+      .help = "Other requests under way at once." },
+    { "batch.max", CFG_UINT32, UPSTREAM(batch_max), "100", 1, 100, RELOAD, NOT_YET, .off = "1", .unit = "messages",
+      .help = "Messages in one request. 1 turns list= off." },
+    { "batch.linger", CFG_DURATION, UPSTREAM(batch_linger_ms), "\"5ms\"", 0, SECOND, RELOAD, NOT_YET,
+      .help = "How long a message waits for company." },
+    { "connect_timeout", CFG_DURATION, UPSTREAM(connect_timeout_ms), "\"5s\"", 10, 5 * MINUTE, RELOAD, WORKS,
+      .help = "For TCP and TLS to be set up." },
+    { "timeout", CFG_DURATION, UPSTREAM(timeout_ms), "\"30s\"", 10, 10 * MINUTE, RELOAD, WORKS,
+      .help = "For a whole request. After it the outcome is unknown and is asked for." },
+    { "retry.first", CFG_DURATION, UPSTREAM(retry_first_ms), "\"1s\"", 10, HOUR, RELOAD, WORKS,
+      .help = "The pause before the second try of a message." },
+    { "retry.factor", CFG_NUMBER, UPSTREAM(retry_factor), "2", 1, 10, RELOAD, WORKS,
+      .help = "Each further pause is longer by this factor." },
+    { "retry.max", CFG_DURATION, UPSTREAM(retry_max_ms), "\"5m\"", 10, DAY, RELOAD, WORKS,
+      .help = "The longest pause." },
+    { "retry.give_up", CFG_DURATION, UPSTREAM(retry_give_up_ms), "\"24h\"", SECOND, 30 * DAY, RELOAD, WORKS,
+      .help = "A message not taken by then is given up and its receipt says so." },
+    { "poll.incoming", CFG_DURATION, UPSTREAM(poll_incoming_ms), "\"off\"", SECOND, DAY, RELOAD, NOT_YET,
+      .may_be_off = true,
+      .help = "How often to ask for incoming messages, where callbacks cannot reach us." },
+    { "poll.status_after", CFG_DURATION, UPSTREAM(poll_status_after_ms), "\"10m\"", SECOND, 7 * DAY, RELOAD, NOT_YET,
+      .off = "\"off\"", .may_be_off = true,
+      .help = "A message without a final status for this long is asked for: repair of lost callbacks." },
+    /* The account method answers at most so often; a shorter interval would only earn errors. */
+    { "balance_every", CFG_DURATION, UPSTREAM(balance_every_ms), "\"1m\"", 6 * SECOND, DAY, RELOAD, WORKS,
+      .help = "How often the balance is asked for." },
+    { "low_balance", CFG_NUMBER, UPSTREAM(low_balance), "0", 0, 1e12, RELOAD, WORKS, .unit = "the account's currency",
+      .help = "A balance below it is a warning in the log. 0: none." },
+    { "extra", CFG_PAIRS, UPSTREAM(extra), "{}", 0, 64, RELOAD, WORKS, .sample = "{ \"translit\": \"0\" }",
+      .help = "Any further parameter of the aggregator's send method." },
+};
+
+static const struct cfg_row callbacks_rows[] = {
+    { "listen", CFG_LISTEN, CALLBACKS(listen), "[\"0.0.0.0:8080\"]", 1, 16, RESTART, WORKS,
+      .help = "Addresses the aggregator's callbacks come to." },
+    { "tls.certificate_file", CFG_FILE, CALLBACKS(certificate_file), "null", 0, 0, RESTART, NOT_YET,
+      .help = "PEM file with our certificate and the chain behind it." },
+    { "tls.key_file", CFG_FILE, CALLBACKS(key_file), "null", 0, 0, RESTART, NOT_YET,
+      .help = "PEM file with the certificate's private key." },
+    { "path", CFG_URL_PATH, CALLBACKS(path), "\"/smsc/callback\"", 1, 256, RELOAD, WORKS,
+      .help = "The path of the address given to the aggregator." },
+    { "upstream", CFG_STRING, CALLBACKS(upstream), "\"\"", 0, 64, RELOAD, WORKS,
+      .help = "Name of the upstream that calls here. Empty: the first of the list." },
+    { "hash", CFG_ENUM, CALLBACKS(hash), "\"sha1\"", 0, 0, RELOAD, WORKS, .words = hashes,
+      .help = "How callbacks are signed, as set in the aggregator's account." },
+    { "secret", CFG_SECRET, CALLBACKS(secret), "\"\"", 0, 256, RELOAD, WORKS, .sample = "\"change-me\"",
+      .help = "The secret of that signature. Needed unless hash is \"none\"." },
+    { "charset", CFG_ENUM, CALLBACKS(charset), "\"utf-8\"", 0, 0, RELOAD, WORKS, .words = charsets,
+      .help = "The charset of callbacks, as set in the account." },
+    { "format", CFG_ENUM, CALLBACKS(format), "\"form\"", 0, 0, RELOAD, WORKS, .words = formats,
+      .help = "The form of callbacks, as set in the account." },
+    { "allow_from", CFG_RANGES, CALLBACKS(allow_from), "[]", 0, 1000, RELOAD, WORKS,
+      .help = "Addresses that may call. Empty: everywhere." },
+    { "max_body", CFG_SIZE, CALLBACKS(max_body_bytes), "\"64KiB\"", 1 * KIB, 16 * 1024 * KIB, RESTART, WORKS,
+      .help = "A longer body is answered 413." },
+};
+
+static const struct cfg_row incoming_rows[] = {
+    { "to", CFG_STRING, INCOMING(to), "\"*\"", 0, 64, RELOAD, WORKS, .sample = "\"7903*\"",
+      .help = "The number the message came to; * at the end stands for any further digits." },
+    { "keyword", CFG_STRING, INCOMING(keyword), "\"\"", 0, 64, RELOAD, NOT_YET,
+      .help = "The first word of the text, in any case. Empty: any text." },
+    { "system_id", CFG_STRING, INCOMING(system_id), NULL, 1, 64, RELOAD, WORKS, .sample = "\"shop\"",
+      .help = "The account that gets it." },
+};
+
+static const struct cfg_row admin_rows[] = {
+    { "listen", CFG_LISTEN, ADMIN(listen), "[\"127.0.0.1:8081\"]", 0, 16, RESTART, WORKS,
+      .help = "Addresses of the administration API, the metrics and the dashboard." },
+    { "token", CFG_SECRET, ADMIN(token), "\"\"", 0, 256, RELOAD, WORKS, .sample = "\"change-me\"",
+      .help = "What a request shows as its bearer token." },
+    { "allow_from", CFG_RANGES, ADMIN(allow_from), "[\"127.0.0.0/8\"]", 0, 1000, RELOAD, WORKS,
+      .help = "Client addresses that are let in. Empty: everywhere." },
+};
+
+static const struct cfg_row store_rows[] = {
+    { "url", CFG_STORE, STORE(url), "\"sqlite:/var/lib/smppbridge/smppbridge.db\"", 0, 0, RESTART, WORKS,
+      .help = "Where messages are kept: \"sqlite:FILE\", or \"memory:\" for trials (nothing outlives the process)." },
+    { "keep", CFG_DURATION, STORE(keep_ms), "\"30d\"", MINUTE, 3650 * DAY, RELOAD, WORKS,
+      .help = "Finished messages are forgotten after this long." },
+    { "keep_text", CFG_BOOL, STORE(keep_text), "true", 0, 0, RELOAD, WORKS,
+      .help = "false removes a message's text once it is finished." },
+};
+
+static const struct cfg_row log_rows[] = {
+    { "level", CFG_ENUM, LOG(level), "\"info\"", 0, 0, RELOAD, WORKS, .words = levels,
+      .help = "What is written to stderr." },
+    { "format", CFG_ENUM, LOG(format), "\"text\"", 0, 0, RELOAD, WORKS, .words = log_formats,
+      .help = "key=value lines or one JSON object a line." },
+    { "content", CFG_BOOL, LOG(content), "false", 0, 0, RELOAD, WORKS,
+      .help = "true lets message texts into the log." },
+};
+
+static const struct cfg_row root_rows[] = {
+    { "drain_timeout", CFG_DURATION, offsetof(struct config, drain_timeout_ms), "\"30s\"", 0, HOUR, RELOAD, WORKS,
+      .help = "How long a stop waits for what is in flight." },
+};
+
+#define ROWS(r)      .rows = r, .row_count = ARRAY_LEN(r)
+#define LIST(p, n)   .offset = offsetof(struct config, p), .count_offset = offsetof(struct config, n), \
+                     .size = sizeof *((struct config *)0)->p
+
+const struct cfg_section cfg_sections[] = {
+    { "smpp", CFG_OBJECT, .offset = offsetof(struct config, smpp), ROWS(smpp_rows),
+      .help = "The side the ESMEs see." },
+    { "esmes", CFG_LIST, LIST(esmes, esme_count), ROWS(esme_rows),
+      .help = "The accounts that may bind, one object each." },
+    { "upstreams", CFG_LIST, LIST(upstreams, upstream_count), ROWS(upstream_rows),
+      .help = "The aggregator accounts messages go out through, one object each." },
+    { "callbacks", CFG_EITHER, LIST(callbacks, callback_count), ROWS(callbacks_rows),
+      .help = "Where the aggregator reports statuses and incoming messages; one object, or a list of them." },
+    { "incoming", CFG_LIST, LIST(incoming, incoming_count), ROWS(incoming_rows),
+      .help = "Who gets incoming messages; the first match wins, replies go to the asker." },
+    { "admin", CFG_OBJECT, .offset = offsetof(struct config, admin), .off_when_absent = true, ROWS(admin_rows),
+      .help = "Administration; without this section there is none." },
+    { "store", CFG_OBJECT, .offset = offsetof(struct config, store), ROWS(store_rows),
+      .help = "Stable storage." },
+    { "log", CFG_OBJECT, .offset = offsetof(struct config, log), ROWS(log_rows),
+      .help = "The log." },
+    { "", CFG_ROOT, .offset = 0, ROWS(root_rows), .help = "" },
+};
+/* clang-format on */
+const size_t cfg_section_count = ARRAY_LEN(cfg_sections);
+
+_Static_assert(ARRAY_LEN(upstream_rows) <= CFG_ROWS_MAX, "load.c marks given rows in an array");
+_Static_assert(ARRAY_LEN(esme_rows) <= CFG_ROWS_MAX, "load.c marks given rows in an array");
+
+const char *cfg_row_default(const struct cfg_row *row)
+{
+    return row->works == NOT_YET && row->off != NULL ? row->off : row->fallback;
+}
