@@ -25,7 +25,7 @@ struct desk {
     uv_loop_t loop;
     struct store *store;
     char dir[64];
-    char url[128];
+    char url[256];
     bool sqlite;
     /* changes, in the order of their callbacks */
     uint64_t cookies[4096];
