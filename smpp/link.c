@@ -30,7 +30,7 @@ struct smpp_link_write {
     size_t gone; /* went by uv_try_write before */
 };
 
-#define LINK_OF(member, at) ((struct smpp_link *)((char *)(at) - offsetof(struct smpp_link, member)))
+#define LINK_OF(member, at) ((struct smpp_link *)((char *)(at)-offsetof(struct smpp_link, member)))
 
 static void input(struct smpp_link *link, const uint8_t *in, size_t len);
 static void flush(struct smpp_chore *chore);
@@ -38,8 +38,8 @@ static void resume(struct smpp_chore *chore);
 static void start_reading(struct smpp_link *link);
 static bool push(struct smpp_link *link);
 
-int smpp_link_init(struct smpp_link *link, struct smpp_turn *turn, const struct smpp_link_ops *ops, size_t max_output_bytes,
-                   uint32_t max_pdu_bytes)
+int smpp_link_init(struct smpp_link *link, struct smpp_turn *turn, const struct smpp_link_ops *ops,
+                   size_t max_output_bytes, uint32_t max_pdu_bytes)
 {
     memset(link, 0, sizeof *link);
     link->ops = ops;
@@ -107,7 +107,7 @@ struct buf *smpp_link_out(struct smpp_link *link)
 
 size_t smpp_link_unsent(const struct smpp_link *link)
 {
-    return link->out.len + link->cipher.len + (link->writing == NULL ? 0 : link->writing->data.len - link->writing->gone);
+    return link->out.len + link->cipher.len + uv_stream_get_write_queue_size((const uv_stream_t *)&link->tcp);
 }
 
 bool smpp_link_queued(struct smpp_link *link)
@@ -244,7 +244,6 @@ static void on_written(uv_write_t *req, int status)
         end(link, "write failed");
         return;
     }
-    link->wrote = true;
     smpp_turn_flush(link->turn, &link->flush);
 }
 
@@ -560,7 +559,8 @@ int smpp_link_connect(struct smpp_link *link, const char *host, uint16_t port, s
     char service[8];
 
     link->tls = tls_take;
-    if (uv_ip4_addr(host, port, (struct sockaddr_in *)&sa) == 0 || uv_ip6_addr(host, port, (struct sockaddr_in6 *)&sa) == 0)
+    if (uv_ip4_addr(host, port, (struct sockaddr_in *)&sa) == 0 ||
+        uv_ip6_addr(host, port, (struct sockaddr_in6 *)&sa) == 0)
         return connect_to(link, (struct sockaddr *)&sa) == 0 ? 0 : ERR_IO;
 
     uv_getaddrinfo_t *req = malloc(sizeof *req);

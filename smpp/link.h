@@ -62,16 +62,15 @@ struct smpp_link {
     unsigned pending; /* things libuv will still call back for; the link may go at 0 */
     void *resolving;  /* uv_getaddrinfo_t under way */
     bool reading, paused, deaf, failed, closing, proxy;
-    bool more;     /* TLS holds plaintext for the next turn */
-    bool shutting; /* the end of our stream is wanted when all has been sent */
-    bool wrote;    /* libuv has written something since the owner looked */
+    bool more;                       /* TLS holds plaintext for the next turn */
+    bool shutting;                   /* the end of our stream is wanted when all has been sent */
     char address[SMPP_ADDRESS_SIZE]; /* the peer: "127.0.0.1:51234"; behind a PROXY header the real one */
     uint8_t ip[16];                  /* the same without port, IPv4 mapped */
 };
 
 /* 0 or ERR_NOMEM / ERR_IO; on failure nothing needs closing. `out_max` 0: the default. */
-int smpp_link_init(struct smpp_link *link, struct smpp_turn *turn, const struct smpp_link_ops *ops, size_t max_output_bytes,
-                   uint32_t max_pdu_bytes) MUST_CHECK;
+int smpp_link_init(struct smpp_link *link, struct smpp_turn *turn, const struct smpp_link_ops *ops,
+                   size_t max_output_bytes, uint32_t max_pdu_bytes) MUST_CHECK;
 /* Takes the connection waiting at `listener` and starts to read. `proxy`: a PROXY header comes first. `tls`: taken
  * over, NULL for plain. After an error smpp_link_close is still due. */
 int smpp_link_accept(struct smpp_link *link, uv_stream_t *listener, bool proxy, struct smpp_tls *tls_take) MUST_CHECK;

@@ -12,10 +12,8 @@
 #define BOUND_ROW(self)                                                                                                \
     {                                                                                                                  \
         [EV_UNBIND] = { ST_UNBINDING, DO_SEND_UNBIND },                                                                \
-        [EV_PEER_UNBIND] = { ST_FINISHING, DO_FINISH | DO_ANSWER_LATER },                                              \
-        [EV_ANSWERED] = { self, DO_NOTHING },                                                                          \
-        [EV_HANG_UP] = { ST_LINGER, DO_LINGER },                                                                       \
-        [EV_LOST] = { ST_CLOSED, DO_CLOSE },                                                                           \
+        [EV_PEER_UNBIND] = { ST_FINISHING, DO_FINISH | DO_ANSWER_LATER }, [EV_ANSWERED] = { self, DO_NOTHING },        \
+        [EV_HANG_UP] = { ST_LINGER, DO_LINGER }, [EV_LOST] = { ST_CLOSED, DO_CLOSE },                                  \
     }
 
 static const struct smpp_step table[ST_COUNT][EV_COUNT] = {

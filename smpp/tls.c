@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define ERR_STATE openssl_err_state /* a type of theirs, an error code of ours */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#undef ERR_STATE
 
 struct smpp_tls_context {
     SSL_CTX *ctx;
@@ -49,7 +51,8 @@ static struct smpp_tls_context *context_create(const SSL_METHOD *method)
     }
     /* No renegotiation: it would let a peer make us work at will. Buffers are given back by idle connections. */
     SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(c->ctx,
+                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     return c;
 }
 

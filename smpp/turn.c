@@ -114,7 +114,8 @@ static void on_timer(uv_timer_t *timer)
     uint64_t now_ms = uv_now(t->loop);
 
     t->timer_at_ms = UINT64_MAX;
-    while (t->heap_len > 0 && t->heap[1]->at_ms <= now_ms) {
+    /* Each once: one that is set to "now" again while ringing waits for the next turn. */
+    for (size_t left = t->heap_len; left > 0 && t->heap_len > 0 && t->heap[1]->at_ms <= now_ms; left--) {
         struct smpp_alarm *a = t->heap[1];
 
         heap_remove(t, a);

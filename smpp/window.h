@@ -23,8 +23,8 @@ struct smpp_window {
     uint32_t mask;                  /* places - 1 */
     uint32_t limit;                 /* requests under way at once */
     uint32_t count;
-    uint32_t last;                  /* sequence number given last */
-    uint64_t earliest_ms;           /* no deadline is before this; UINT64_MAX when idle */
+    uint32_t last;        /* sequence number given last */
+    uint64_t earliest_ms; /* no deadline is before this; UINT64_MAX when idle */
 };
 
 /* `limit`: 1..SMPP_WINDOW_MAX. */
