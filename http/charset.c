@@ -11,6 +11,7 @@
 #include <iconv.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 enum { CHARSET_COUNT = 3 };
 static const char *const names[CHARSET_COUNT] = {
@@ -24,6 +25,17 @@ static iconv_t to_utf8[CHARSET_COUNT], from_utf8[CHARSET_COUNT];
 const char *charset_name(enum webhook_charset charset)
 {
     return names[charset];
+}
+
+int charset_by_name(const char *name, enum webhook_charset *out)
+{
+    for (size_t i = 0; i < CHARSET_COUNT; i++) {
+        if (strcasecmp(name, names[i]) == 0) {
+            *out = (enum webhook_charset)i;
+            return 0;
+        }
+    }
+    return ERR_NOT_FOUND;
 }
 
 static iconv_t descriptor(iconv_t *slot, const char *to, const char *from)

@@ -15,6 +15,8 @@
 
 /* "utf-8", "windows-1251", "koi8-r": the names the aggregator and iconv both understand. */
 const char *charset_name(enum webhook_charset charset);
+/* The charset of that name, in any case. Returns 0 or ERR_NOT_FOUND. */
+int charset_by_name(const char *name, enum webhook_charset *out) MUST_CHECK;
 bool charset_is_utf8(const char *text, size_t len);
 /* Appends the text as UTF-8; a byte that is no character becomes U+FFFD. */
 void charset_to_utf8(enum webhook_charset from, const char *text, size_t len, struct buf *out);

@@ -64,11 +64,11 @@ struct smsc_send {
     size_t extra_count;
 };
 
-/* Can this line share a list= request with others without being misread (no LF that cannot be escaped, no backslash-n,
- * no LF~~~LF, no empty text, a plain digit phone)? */
+/* Can this line share a list= request with others without being misread (no CR or NUL, no backslash-n,
+ * no LF~~~LF, no empty text, a plain digit phone, no separator in the sender)? */
 bool smsc_line_can_list(const struct smsc_line *line);
-/* Can the text be sent at all without being cut (LF~~~LF marks a comment)? Callers insert nothing; the builder breaks the
- * mark by a zero-width-free rewrite described in smsc_api.c. */
+/* Appends the POST body. A comment mark inside a text (LF ~~~ LF) is broken by one space, see smsc_send.c; callers need
+ * not care. Extra parameters that would repeat ours are left out. On failure `out->failed` is set. */
 void smsc_build_send(const struct smsc_login *login, const struct smsc_send *send, struct buf *out);
 
 enum smsc_reply_kind {

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "http/charset.h"
 #include "http/webhook_parts.h"
 
 /* -3..25 are known [smsc-api 9]; others of that size are taken too, as a new code must not be lost: whoever does not
@@ -103,6 +104,14 @@ static const char *understand(struct smsc_event *e)
     return "unknown kind";
 }
 
+/* Parameters of the handler's address come along [smsc-api 17.2], so a charset set there is known for certain. */
+static enum webhook_charset charset_of(const struct webhook_opts *opts, const struct http_params *p)
+{
+    enum webhook_charset charset;
+
+    return charset_by_name(text_of(p, "charset"), &charset) == 0 ? charset : opts->charset;
+}
+
 static void take_strings(struct smsc_event *e)
 {
     const struct {
@@ -142,6 +151,7 @@ enum webhook_result webhook_open(const struct webhook_opts *opts, const char *co
 {
     enum webhook_result result = WEBHOOK_NOT_UNDERSTOOD;
     struct smsc_event e = { .kind = SMSC_EVENT_STATUS };
+    struct webhook_opts effective = *opts;
     bool is_utf8 = false;
 
     *why = "the body is neither a form nor XML nor JSON";
@@ -156,14 +166,16 @@ enum webhook_result webhook_open(const struct webhook_opts *opts, const char *co
         e.kind = SMSC_EVENT_INCOMING;
     else if (http_params_get(&e.params, "waitcall") != NULL)
         e.kind = SMSC_EVENT_WAITCALL;
-    if (!webhook_hash_good(opts, &e.params, e.kind, is_utf8)) {
+    effective.charset = charset_of(opts, &e.params);
+    if (!webhook_hash_good(&effective, &e.params, e.kind, is_utf8)) {
         result = WEBHOOK_BAD_HASH;
         *why = "wrong or missing hash";
         goto out;
     }
     *why = "out of memory";
-    if (!is_utf8 && webhook_to_utf8(opts->charset, &e.params) != 0)
+    if (!is_utf8 && webhook_to_utf8(effective.charset, &e.params) != 0)
         goto out;
+    webhook_blank_nuls(&e.params);
     take_strings(&e);
     *why = understand(&e);
     if (*why == NULL) {

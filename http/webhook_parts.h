@@ -13,6 +13,8 @@ int webhook_read(const struct webhook_opts *opts, const char *content_type, cons
                  size_t body_len, struct http_params *out, bool *out_is_utf8) MUST_CHECK;
 /* Values from the charset's bytes to UTF-8; a new set takes the old one's place. Returns 0, ERR_NOMEM, ERR_FULL. */
 int webhook_to_utf8(enum webhook_charset charset, struct http_params *params) MUST_CHECK;
+/* A decoded value may hold NULs, which would end it early as a C string: they become spaces. */
+void webhook_blank_nuls(struct http_params *params);
 /* True when no hash is configured or the configured one fits. Other hashes present are not looked at. */
 bool webhook_hash_good(const struct webhook_opts *opts, const struct http_params *params, enum smsc_event_kind kind,
                        bool is_utf8);

@@ -90,7 +90,7 @@ static int read_xml(const struct webhook_opts *opts, const char *body, size_t le
     return err;
 }
 
-static int read_query(const char *query, struct http_params *out)
+static int read_query(const struct webhook_opts *opts, const char *query, bool as_utf8, struct http_params *out)
 {
     struct http_params extra;
 
@@ -98,6 +98,8 @@ static int read_query(const char *query, struct http_params *out)
         return 0;
     http_params_init(&extra);
     int err = http_params_read_form(&extra, query, strlen(query));
+    if (err == 0 && as_utf8)
+        err = webhook_to_utf8(opts->charset, &extra);
     for (size_t i = 0; i < extra.count && err == 0; i++) {
         if (http_params_find(out, extra.at[i].name) == NULL)
             err = http_params_add(out, extra.at[i].name, extra.at[i].value, extra.at[i].len);
@@ -106,8 +108,7 @@ static int read_query(const char *query, struct http_params *out)
     return err;
 }
 
-/* A decoded value may hold NULs, which would end it early as a C string. */
-static void blank_nuls(struct http_params *params)
+void webhook_blank_nuls(struct http_params *params)
 {
     for (size_t i = 0; i < params->count; i++) {
         for (char *p = params->at[i].value; p < params->at[i].value + params->at[i].len; p++)
@@ -141,8 +142,7 @@ int webhook_read(const struct webhook_opts *opts, const char *content_type, cons
     else
         err = http_params_read_form(out, body, body_len);
     if (err == 0)
-        err = read_query(query, out);
-    blank_nuls(out);
+        err = read_query(opts, query, *out_is_utf8, out);
     return err;
 }
 

@@ -197,7 +197,8 @@ static void incoming_messages(void **state)
     assert_int_equal(4, r.error_code);
     smsc_parse_answers(200, "{}", 2, &r);
     assert_int_equal(SMSC_REPLY_UNCLEAR, r.kind);
-    smsc_parse_answers(200, "[{\"id\":1,\"phone\":\"7\",\"message\":\"x\"},{\"id\":2}]", 47, &r);
+    const char *half = "[{\"id\":1,\"phone\":\"7\",\"message\":\"x\"},{\"id\":2}]";
+    smsc_parse_answers(200, half, strlen(half), &r);
     assert_int_equal(SMSC_REPLY_UNCLEAR, r.kind);
     assert_null(r.items);
 }
