@@ -95,7 +95,7 @@ static void forgotten_gauges_are_gone_counters_stay(void **state)
     struct metric *c = metric_register(METRIC_COUNTER, "c", "", "n");
 
     for (int i = 0; i < 3; i++) {
-        char n[4];
+        char n[16];
         snprintf(n, sizeof n, "%d", i);
         metric_cell(g, METRIC_VALUES(n))->value = i;
         metric_cell(c, METRIC_VALUES(n))->value = i;
