@@ -4,17 +4,15 @@
 
 #include <stddef.h>
 
-static const char *const names[] = {
-    "OK",
+static const char *const names[] = { "OK",
 #define X(name, text) "ERR_" #name,
-    ERR_LIST(X)
+                                     ERR_LIST(X)
 #undef X
 };
 
-static const char *const texts[] = {
-    "success",
+static const char *const texts[] = { "success",
 #define X(name, text) text,
-    ERR_LIST(X)
+                                     ERR_LIST(X)
 #undef X
 };
 

@@ -44,9 +44,9 @@ const char *err_name(int err);
 /* The sentence of the list above. */
 const char *err_text(int err);
 
-#define MUST_CHECK    __attribute__((warn_unused_result))
-#define PRINTF(f, a)  __attribute__((format(printf, f, a)))
-#define ARRAY_LEN(a)  (sizeof(a) / sizeof((a)[0]))
-#define UNUSED(x)     ((void)(x))
+#define MUST_CHECK   __attribute__((warn_unused_result))
+#define PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define UNUSED(x)    ((void)(x))
 
 #endif

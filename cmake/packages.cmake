@@ -1,4 +1,4 @@
-# Debian 12 packages; `tools/install.sh` installs them.
+# Debian 12 packages; `.ci/install` installs them.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
