@@ -43,11 +43,10 @@ static const char *const write_sql[WRITE_STATEMENT_COUNT] = {
         " deliver_tries = ?9, upid = ?10, leader = ?11, due_ms = ?12, status = ?13, err = ?14, done_ms = ?15,"
         " cost_e6 = ?16 WHERE id = ?1",
     [DO_DROP_OPEN] = "DELETE FROM open WHERE id = ?1",
-    [DO_END] = "UPDATE messages SET upstream = ?2, final = ?3, status = ?4, err = ?5, tries = ?6, deliver_tries = ?7,"
-               " receipt = ?8, receipt_ms = ?9, done_ms = ?10, cost_e6 = ?11, upid = ?12, leader = ?13 WHERE id = ?1",
-    [DO_END_EMPTY] = "UPDATE messages SET upstream = ?2, final = ?3, status = ?4, err = ?5, tries = ?6,"
-                     " deliver_tries = ?7, receipt = ?8, receipt_ms = ?9, done_ms = ?10, cost_e6 = ?11, upid = ?12,"
-                     " leader = ?13, text = '' WHERE id = ?1",
+    [DO_END] = "INSERT OR REPLACE INTO results (id, upstream, final, status, err, tries, deliver_tries, receipt,"
+               " receipt_ms, done_ms, cost_e6, upid, leader)"
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [DO_EMPTY] = "UPDATE messages SET text = '' WHERE id = ?1",
     [DO_REWRITE] = "UPDATE messages SET text = ?2, binary = ?3, extra = ?4 WHERE id = ?1"
                    " AND EXISTS (SELECT 1 FROM open WHERE id = ?1)",
     [DO_IS_OPEN] = "SELECT 1 FROM open WHERE id = ?1",
@@ -63,6 +62,7 @@ static const char *const write_sql[WRITE_STATEMENT_COUNT] = {
     [DO_OLD_MESSAGES] = "SELECT id, kind, source, dest FROM messages WHERE id > ?1 AND id < ?2 AND accepted_ms < ?3"
                         " AND NOT EXISTS (SELECT 1 FROM open WHERE open.id = messages.id) ORDER BY id LIMIT ?4",
     [DO_DROP_MESSAGE] = "DELETE FROM messages WHERE id = ?1",
+    [DO_DROP_RESULT] = "DELETE FROM results WHERE id = ?1",
     [DO_DROP_NOTES] = "DELETE FROM notes WHERE message_id = ?1",
     [DO_DROP_PHONE] = "DELETE FROM phones WHERE phone = ?1 AND id = ?2",
     [DO_OLD_SENDS] =
@@ -191,9 +191,9 @@ static void bind_progress(sqlite3_stmt *st, const struct progress *p)
     (void)sqlite3_bind_int64(st, 16, p->cost_e6);
 }
 
-static int write_result(struct sqlite_engine *e, const struct progress *p, int64_t receipt_ms, bool keep_text)
+static int write_result(struct sqlite_engine *e, const struct progress *p, int64_t receipt_ms)
 {
-    sqlite3_stmt *st = e->st[keep_text ? DO_END : DO_END_EMPTY];
+    sqlite3_stmt *st = e->st[DO_END];
 
     (void)sqlite3_bind_int64(st, 1, (sqlite3_int64)p->id);
     (void)sqlite3_bind_int(st, 2, p->upstream);
@@ -226,7 +226,7 @@ static int put(struct sqlite_engine *e, struct change *c)
     if (rc != SQLITE_OK)
         return rc;
     if (m->p.state == MESSAGE_CLOSED)
-        return write_result(e, &m->p, 0, true);
+        return write_result(e, &m->p, 0);
     bind_progress(e->st[DO_OPEN], &m->p);
     return sqlite_run(e->st[DO_OPEN]);
 }
@@ -248,7 +248,11 @@ static int end(struct sqlite_engine *e, struct change *c)
     rc = changed_one(e, c, sqlite_run(e->st[DO_DROP_OPEN]));
     if (rc != SQLITE_OK || c->err != 0)
         return rc;
-    return write_result(e, &end->p, end->receipt_ms, end->keep_text);
+    rc = write_result(e, &end->p, end->receipt_ms);
+    if (rc != SQLITE_OK || end->keep_text)
+        return rc;
+    (void)sqlite3_bind_int64(e->st[DO_EMPTY], 1, (sqlite3_int64)end->p.id);
+    return sqlite_run(e->st[DO_EMPTY]);
 }
 
 static int rewrite(struct sqlite_engine *e, struct change *c)

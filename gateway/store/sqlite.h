@@ -21,7 +21,7 @@ enum write_statement {
     DO_MOVE,
     DO_DROP_OPEN,
     DO_END,
-    DO_END_EMPTY, /* as DO_END, and empties the text */
+    DO_EMPTY,
     DO_REWRITE,
     DO_IS_OPEN,
     DO_SEND_PUT,
@@ -33,6 +33,7 @@ enum write_statement {
     DO_PHONE,
     DO_OLD_MESSAGES,
     DO_DROP_MESSAGE,
+    DO_DROP_RESULT,
     DO_DROP_NOTES,
     DO_DROP_PHONE,
     DO_OLD_SENDS,

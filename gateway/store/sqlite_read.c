@@ -18,22 +18,22 @@
     "m.id, m.public_id, m.kind, m.channel, m.accepted_ms, m.expires_ms, m.esme, m.source, m.dest, m.source_ton,"       \
     " m.source_npi, m.dest_ton, m.dest_npi, m.service_type, m.esm_class, m.protocol_id, m.priority_flag,"              \
     " m.registered_delivery, m.data_coding, m.interface_version, m.binary, m.part_number, m.part_total,"               \
-    " m.part_reference, m.text, m.tlvs, m.extra, m.upstream, m.final, m.status, m.err, m.tries, m.deliver_tries,"      \
-    " m.receipt, m.receipt_ms, m.done_ms, m.cost_e6, m.upid, m.leader, "
-#define FROM_MESSAGES "SELECT " MESSAGE_COLUMNS PROGRESS_COLUMNS " FROM messages m LEFT JOIN open o ON o.id = m.id "
+    " m.part_reference, m.text, m.tlvs, m.extra, r.upstream, r.final, r.status, r.err, r.tries, r.deliver_tries,"      \
+    " r.receipt, r.receipt_ms, r.done_ms, r.cost_e6, r.upid, r.leader, "
+#define SELECT_ALL    "SELECT " MESSAGE_COLUMNS PROGRESS_COLUMNS
+#define JOIN_RESULTS  " LEFT JOIN results r ON r.id = m.id "
+#define FROM_MESSAGES SELECT_ALL " FROM messages m LEFT JOIN open o ON o.id = m.id" JOIN_RESULTS
 enum { FIRST_PROGRESS = 39 };
 
 static const char sql_by_id[] = FROM_MESSAGES "WHERE m.id = ?1";
 static const char sql_below[] = FROM_MESSAGES "WHERE m.id < ?1 AND m.id > ?2 ORDER BY m.id DESC";
 static const char sql_set[] =
     FROM_MESSAGES "WHERE (m.id = ?3 OR m.public_id = ?3) AND m.id < ?1 AND m.id > ?2 ORDER BY m.id DESC";
-static const char sql_open[] =
-    "SELECT " MESSAGE_COLUMNS PROGRESS_COLUMNS " FROM open o CROSS JOIN messages m ON m.id = o.id"
-    " WHERE o.id < ?1 AND o.id > ?2 AND o.state = ?3 ORDER BY o.id DESC";
+static const char sql_open[] = SELECT_ALL " FROM open o CROSS JOIN messages m ON m.id = o.id" JOIN_RESULTS
+                                          "WHERE o.id < ?1 AND o.id > ?2 AND o.state = ?3 ORDER BY o.id DESC";
 static const char sql_phone[] =
-    "SELECT " MESSAGE_COLUMNS PROGRESS_COLUMNS " FROM phones p CROSS JOIN messages m ON m.id = p.id"
-    " LEFT JOIN open o ON o.id = p.id"
-    " WHERE p.phone = ?3 AND p.id < ?1 AND p.id > ?2 ORDER BY p.id DESC";
+    SELECT_ALL " FROM phones p CROSS JOIN messages m ON m.id = p.id LEFT JOIN open o ON o.id = p.id" JOIN_RESULTS
+               "WHERE p.phone = ?3 AND p.id < ?1 AND p.id > ?2 ORDER BY p.id DESC";
 static const char sql_indexed[] = "SELECT coalesce((SELECT value FROM meta WHERE key = '" PHONES_META "'), 0)";
 
 /* --- decoding --- */

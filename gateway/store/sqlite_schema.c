@@ -21,10 +21,13 @@ static const char *const steps[] = {
     " source TEXT, dest TEXT, source_ton INTEGER, source_npi INTEGER, dest_ton INTEGER, dest_npi INTEGER,"
     " service_type TEXT, esm_class INTEGER, protocol_id INTEGER, priority_flag INTEGER, registered_delivery INTEGER,"
     " data_coding INTEGER, interface_version INTEGER, binary INTEGER, part_number INTEGER, part_total INTEGER,"
-    " part_reference INTEGER, text TEXT, tlvs BLOB, extra TEXT,"
-    /* the result, NULL while the message is open */
-    " upstream INTEGER, final INTEGER, status INTEGER, err INTEGER, tries INTEGER, deliver_tries INTEGER,"
-    " receipt INTEGER, receipt_ms INTEGER, done_ms INTEGER, cost_e6 INTEGER, upid INTEGER, leader INTEGER);"
+    " part_reference INTEGER, text TEXT, tlvs BLOB, extra TEXT);"
+    /* what came of a closed message. A table of its own, appended to: rows of `messages` that grew when they were closed
+     * would split their pages, and each would be written twice */
+    "CREATE TABLE results ("
+    " id INTEGER PRIMARY KEY, upstream INTEGER, final INTEGER, status INTEGER, err INTEGER, tries INTEGER,"
+    " deliver_tries INTEGER, receipt INTEGER, receipt_ms INTEGER, done_ms INTEGER, cost_e6 INTEGER, upid INTEGER,"
+    " leader INTEGER);"
     "CREATE INDEX messages_set ON messages (public_id) WHERE public_id IS NOT NULL;"
     "CREATE TABLE open ("
     " id INTEGER PRIMARY KEY, state INTEGER, final INTEGER, receipt INTEGER, urgent INTEGER, esme INTEGER,"
@@ -44,12 +47,13 @@ static const char *const steps[] = {
     " datetime(m.accepted_ms / 1000, 'unixepoch') AS accepted, e.name AS esme, u.name AS upstream, m.source, m.dest,"
     " CASE coalesce(o.state, 7) WHEN 1 THEN 'part' WHEN 2 THEN 'following' WHEN 3 THEN 'scheduled' WHEN 4 THEN 'queued'"
     " WHEN 5 THEN 'sending' WHEN 6 THEN 'delivering' ELSE 'closed' END AS state,"
-    " CASE coalesce(o.final, m.final) WHEN 0 THEN '' WHEN 1 THEN 'ENROUTE' WHEN 2 THEN 'DELIVRD' WHEN 3 THEN 'EXPIRED'"
+    " CASE coalesce(o.final, r.final) WHEN 0 THEN '' WHEN 1 THEN 'ENROUTE' WHEN 2 THEN 'DELIVRD' WHEN 3 THEN 'EXPIRED'"
     " WHEN 4 THEN 'DELETED' WHEN 5 THEN 'UNDELIV' WHEN 6 THEN 'ACCEPTD' WHEN 7 THEN 'UNKNOWN' WHEN 8 THEN 'REJECTD'"
-    " END AS final, coalesce(o.err, m.err) AS err, coalesce(o.tries, m.tries) AS tries,"
-    " datetime(nullif(coalesce(o.done_ms, m.done_ms), 0) / 1000, 'unixepoch') AS done"
-    " FROM messages m LEFT JOIN open o ON o.id = m.id LEFT JOIN names e ON e.n = m.esme"
-    " LEFT JOIN names u ON u.n = coalesce(o.upstream, m.upstream);",
+    " END AS final, coalesce(o.err, r.err) AS err, coalesce(o.tries, r.tries) AS tries,"
+    " datetime(nullif(coalesce(o.done_ms, r.done_ms), 0) / 1000, 'unixepoch') AS done"
+    " FROM messages m LEFT JOIN open o ON o.id = m.id LEFT JOIN results r ON r.id = m.id LEFT JOIN names e ON e.n = "
+    "m.esme"
+    " LEFT JOIN names u ON u.n = coalesce(o.upstream, r.upstream);",
 };
 
 static int number(sqlite3 *db, const char *sql, int64_t *out)

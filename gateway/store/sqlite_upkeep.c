@@ -89,6 +89,8 @@ static int drop_message(struct sqlite_engine *e, const struct message *m)
         (void)sqlite3_bind_int64(e->st[DO_DROP_PHONE], 2, (sqlite3_int64)m->id);
         rc = sqlite_run(e->st[DO_DROP_PHONE]);
     }
+    if (rc == SQLITE_OK)
+        rc = drop_one(e->st[DO_DROP_RESULT], (int64_t)m->id);
     return rc == SQLITE_OK ? drop_one(e->st[DO_DROP_MESSAGE], (int64_t)m->id) : rc;
 }
 
