@@ -7,7 +7,7 @@
 # a rebuild. Without the archive or objcopy the shared library is used as it is: slower, equally correct (one thread,
 # and the airlock keeps the trace within 602 bytes).
 pkg_check_modules(SMPP34 REQUIRED IMPORTED_TARGET libsmpp34>=1.14)
-find_file(SMPP34_ARCHIVE libsmpp34.a PATHS ${SMPP34_LIBDIR} ${SMPP34_LIBRARY_DIRS}
+find_file(SMPP34_ARCHIVE libsmpp34.a HINTS ${SMPP34_LIBDIR} ${SMPP34_LIBRARY_DIRS}
     PATH_SUFFIXES lib lib/${CMAKE_LIBRARY_ARCHITECTURE})
 option(SMPPBRIDGE_QUIET_SMPP34 "link libsmpp34 statically with its trace silenced" ON)
 
