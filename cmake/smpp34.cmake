@@ -9,6 +9,19 @@
 pkg_check_modules(SMPP34 REQUIRED IMPORTED_TARGET libsmpp34>=1.14)
 find_file(SMPP34_ARCHIVE libsmpp34.a HINTS ${SMPP34_LIBDIR} ${SMPP34_LIBRARY_DIRS}
     PATH_SUFFIXES lib lib/${CMAKE_LIBRARY_ARCHITECTURE})
+# The first security fix: before it a string without NUL is read past its end. The airlock puts a NUL there, so this is a
+# second lock, not the only one.
+find_program(DPKG_QUERY dpkg-query)
+if(DPKG_QUERY)
+    execute_process(COMMAND dpkg-query -W -f "\${Version}" libsmpp34-dev
+        OUTPUT_VARIABLE smpp34_package RESULT_VARIABLE missing ERROR_QUIET)
+    if(missing EQUAL 0)
+        execute_process(COMMAND dpkg --compare-versions "${smpp34_package}" ge 1.14.1-3+deb12u1 RESULT_VARIABLE older)
+        if(NOT older EQUAL 0)
+            message(WARNING "libsmpp34-dev ${smpp34_package} lacks a security fix: install 1.14.1-3+deb12u1 or later")
+        endif()
+    endif()
+endif()
 option(SMPPBRIDGE_QUIET_SMPP34 "link libsmpp34 statically with its trace silenced" ON)
 
 if(SMPPBRIDGE_QUIET_SMPP34 AND SMPP34_ARCHIVE AND CMAKE_OBJCOPY)
