@@ -66,6 +66,13 @@ finds 'a mark of unfinished work' "$lint/banned.sh" "$root"
 plant smpp/x.c '/* no atoi(s) here */\nconst char *s = "strcpy(a, b)";\nint my_atoi(int);\nint y = my_atoi(3);\nsnprintf(a, 3, "");\n'
 accepts 'names in comments, strings and longer names' "$lint/banned.sh" "$root"
 
+plant smpp/codec.c 'int x = smpp34_unpack2(p, b, n);\n'
+finds 'an unsafe function of libsmpp34' "$lint/airlock.sh" "$root"
+plant gateway/x.c 'puts(smpp34_strerror);\n'
+finds 'the trace of libsmpp34' "$lint/airlock.sh" "$root"
+plant smpp/codec.c 'int x = smpp34_unpack(t, p, b, n);\n'
+accepts 'a safe function of libsmpp34' "$lint/airlock.sh" "$root"
+
 if command -v clang-format >/dev/null; then
     plant base/x.c 'int  f( void ){return 1 ;}\n'
     cp "$lint/../../.clang-format" "$root/"
