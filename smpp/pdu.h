@@ -141,7 +141,13 @@ enum {
 };
 
 /* registered_delivery [SMPP34 5.2.17, SMPP50 4.7.21] */
-enum { REG_RECEIPT_MASK = 0x03, REG_RECEIPT = 0x01, REG_ON_FAILURE = 0x02, REG_ON_SUCCESS = 0x03, REG_INTERMEDIATE = 0x10 };
+enum {
+    REG_RECEIPT_MASK = 0x03,
+    REG_RECEIPT = 0x01,
+    REG_ON_FAILURE = 0x02,
+    REG_ON_SUCCESS = 0x03,
+    REG_INTERMEDIATE = 0x10
+};
 
 /* message_state [SMPP34 5.2.28] */
 enum smpp_message_state {
@@ -201,7 +207,7 @@ struct smpp_sm {
     struct bytes short_message; /* UDH included when esm_class says so */
 };
 
-struct smpp_dest { /* submit_multi request; in its response an unsuccess_sme with status */
+struct smpp_dest {     /* submit_multi request; in its response an unsuccess_sme with status */
     uint8_t dest_flag; /* 1 SME address, 2 distribution list (name in addr) */
     struct smpp_addr address;
     uint32_t status;
@@ -212,19 +218,19 @@ struct smpp_pdu {
     uint32_t command_id;
     uint32_t command_status;
     uint32_t sequence_number;
-    bool has_body;            /* responses may be header only */
-    bool tlvs_damaged;        /* the TLV area was cut short: what was readable is in tlvs */
-    struct smpp_bind bind;    /* bind_*, outbind; bind_*_resp use bind.system_id */
-    struct smpp_sm sm;        /* see struct smpp_sm; query_sm and cancel_sm use sm.source, sm.dest, sm.service_type */
-    struct smpp_str message_id;  /* query_sm, cancel_sm, replace_sm and their kin; *_sm_resp */
-    struct smpp_str final_date;  /* query_sm_resp */
-    uint8_t message_state;       /* query_sm_resp */
-    uint8_t error_code;          /* query_sm_resp */
-    struct smpp_addr esme;       /* alert_notification */
-    size_t dest_count;           /* submit_multi, submit_multi_resp */
+    bool has_body;              /* responses may be header only */
+    bool tlvs_damaged;          /* the TLV area was cut short: what was readable is in tlvs */
+    struct smpp_bind bind;      /* bind_*, outbind; bind_*_resp use bind.system_id */
+    struct smpp_sm sm;          /* see struct smpp_sm; query_sm and cancel_sm use sm.source, sm.dest, sm.service_type */
+    struct smpp_str message_id; /* query_sm, cancel_sm, replace_sm and their kin; *_sm_resp */
+    struct smpp_str final_date; /* query_sm_resp */
+    uint8_t message_state;      /* query_sm_resp */
+    uint8_t error_code;         /* query_sm_resp */
+    struct smpp_addr esme;      /* alert_notification */
+    size_t dest_count;          /* submit_multi, submit_multi_resp */
     size_t tlv_count;
     struct smpp_tlv tlvs[SMPP_TLVS_MAX]; /* valid up to tlv_count */
-    struct smpp_dest *dests;     /* decode: storage given by smpp_pdu_open's caller, may be NULL when not wanted */
+    struct smpp_dest *dests; /* decode: storage given by smpp_pdu_open's caller, may be NULL when not wanted */
 };
 
 enum smpp_open {
