@@ -24,7 +24,7 @@ struct smpp_client_opts {
     const char *system_id, *password, *system_type;
     uint8_t interface_version; /* 0 = 0x34 */
     enum smpp_bind_type type;
-    uint32_t window; /* requests under way at once, 0 = 10 */
+    uint32_t window;                                        /* requests under way at once, 0 = 10 */
     uint64_t response_timeout_ms, enquire_link_interval_ms; /* 0 = 30 s each */
 };
 
@@ -42,8 +42,8 @@ struct smpp_client_ops {
     void (*on_closed)(void *owner, const char *why);
 };
 
-int smpp_client_create(uv_loop_t *loop, const struct smpp_client_opts *opts, const struct smpp_client_ops *ops, void *owner,
-                       struct smpp_client **out) MUST_CHECK;
+int smpp_client_create(uv_loop_t *loop, const struct smpp_client_opts *opts, const struct smpp_client_ops *ops,
+                       void *owner, struct smpp_client **out) MUST_CHECK;
 /* Sends any request. Returns 0, ERR_FULL (window), ERR_STATE (not bound), ERR_RANGE. */
 int smpp_client_send(struct smpp_client *client, struct smpp_pdu *pdu, uint64_t cookie) MUST_CHECK;
 uint32_t smpp_client_room(const struct smpp_client *client);

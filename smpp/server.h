@@ -35,17 +35,17 @@ struct smpp_ticket {
 
 struct smpp_session_info {
     struct smpp_session_ref ref;
-    uint64_t n;                /* session number shown to operators, counts from 1 */
-    void *account;             /* from smpp_grant */
+    uint64_t n;    /* session number shown to operators, counts from 1 */
+    void *account; /* from smpp_grant */
     enum smpp_bind_type type;
     uint8_t interface_version; /* as bound, 0x33 / 0x34 / 0x50 after normalisation */
     const char *system_id;
     const char *system_type;
-    const char *address;       /* "127.0.0.1:51234" */
+    const char *address; /* "127.0.0.1:51234" */
     bool tls;
-    int64_t since_ms;          /* wall time of the connection */
-    uint32_t in_window;        /* requests of the peer we have not answered yet */
-    uint32_t out_window;       /* our deliver_sm the peer has not answered yet */
+    int64_t since_ms;    /* wall time of the connection */
+    uint32_t in_window;  /* requests of the peer we have not answered yet */
+    uint32_t out_window; /* our deliver_sm the peer has not answered yet */
     uint64_t pdus_in, pdus_out;
 };
 
@@ -83,7 +83,8 @@ struct smpp_server_ops {
     void (*on_deliver_end)(void *owner, const struct smpp_session_info *session, uint64_t cookie,
                            enum smpp_deliver_end how, uint32_t status);
     /* Optional: each PDU in or out as bytes (capture, conformance, counting). */
-    void (*on_pdu)(void *owner, const struct smpp_session_info *session, bool outgoing, const uint8_t *frame, size_t len);
+    void (*on_pdu)(void *owner, const struct smpp_session_info *session, bool outgoing, const uint8_t *frame,
+                   size_t len);
     /* Optional: connections refused or closed before a bind, malformed input, time-outs; `what` is a fixed phrase. */
     void (*on_trouble)(void *owner, const struct smpp_session_info *session, const char *what);
 };
@@ -97,14 +98,14 @@ struct smpp_server_opts {
     bool proxy_protocol;
 };
 
-int smpp_server_create(uv_loop_t *loop, const struct smpp_server_opts *opts, const struct smpp_server_ops *ops, void *owner,
-                       struct smpp_server **out) MUST_CHECK;
+int smpp_server_create(uv_loop_t *loop, const struct smpp_server_opts *opts, const struct smpp_server_ops *ops,
+                       void *owner, struct smpp_server **out) MUST_CHECK;
 /* Live change of the timers and limits; existing sessions follow. */
 void smpp_server_configure(struct smpp_server *server, const struct smpp_server_opts *opts);
 /* Listens on "host:port" ("[::1]:2775", port 0 = any free). *out_port: the port got. Returns 0, ERR_SYNTAX, ERR_IO
  * (errno text by uv: *out_why static). */
-int smpp_server_listen(struct smpp_server *server, const char *address, bool tls, uint16_t *out_port, const char **out_why)
-    MUST_CHECK;
+int smpp_server_listen(struct smpp_server *server, const char *address, bool tls, uint16_t *out_port,
+                       const char **out_why) MUST_CHECK;
 /* Certificate, key and optional client CA for listeners with tls; called again it replaces them for new sessions.
  * Returns 0 or ERR_CONFIG with a sentence in why[256]. */
 int smpp_server_tls(struct smpp_server *server, const char *certificate_file, const char *key_file,
@@ -127,14 +128,16 @@ bool smpp_answer_left(const struct smpp_server *server, const struct smpp_ticket
 
 /* Sends deliver_sm or data_sm (pdu->command_id); the sequence number is chosen here. Returns 0 (then on_deliver_end will
  * come), ERR_GONE, ERR_STATE (not a receiver), ERR_FULL (window), ERR_BUSY (the peer does not read). */
-int smpp_deliver(struct smpp_server *server, struct smpp_session_ref session, struct smpp_pdu *pdu, uint64_t cookie) MUST_CHECK;
+int smpp_deliver(struct smpp_server *server, struct smpp_session_ref session, struct smpp_pdu *pdu,
+                 uint64_t cookie) MUST_CHECK;
 /* Free places in the session's deliver window, 0 when it cannot take any. */
 uint32_t smpp_deliver_room(const struct smpp_server *server, struct smpp_session_ref session);
 /* Sends a PDU that expects no answer (alert_notification). */
 int smpp_notify(struct smpp_server *server, struct smpp_session_ref session, struct smpp_pdu *pdu);
 
 /* Calls `each` for every session with a connection (bound or not). */
-void smpp_sessions(struct smpp_server *server, void (*each)(void *arg, const struct smpp_session_info *session), void *arg);
+void smpp_sessions(struct smpp_server *server, void (*each)(void *arg, const struct smpp_session_info *session),
+                   void *arg);
 /* The session's facts, or NULL when it is gone. Valid until the loop turns. */
 const struct smpp_session_info *smpp_session_find(struct smpp_server *server, struct smpp_session_ref session);
 /* Sends unbind and closes after its answer (or response_timeout). `why` is a fixed phrase for on_unbound. */
@@ -144,7 +147,7 @@ void smpp_session_probe(struct smpp_server *server, struct smpp_session_ref sess
 /* Closes at once. */
 void smpp_session_close(struct smpp_server *server, struct smpp_session_ref session, const char *why);
 /* Connects out to host:port, sends outbind (system_id, password) and serves the bind that follows on the connection. */
-int smpp_server_outbind(struct smpp_server *server, const char *address, const char *system_id, const char *password)
-    MUST_CHECK;
+int smpp_server_outbind(struct smpp_server *server, const char *address, const char *system_id,
+                        const char *password) MUST_CHECK;
 
 #endif
