@@ -6,7 +6,7 @@
 
 #include "gateway/store.h"
 
-/* The next `commits` commits fail as a full disk would (kept changes try again once a turn, and each try counts).
+/* The next `commits` commits fail as a full disk would (kept changes are tried again every turn, and each try counts).
  * 0: works again. Only for a store opened as "memory:". */
 void fake_store_fail(struct store *store, unsigned commits);
 
