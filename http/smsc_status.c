@@ -97,8 +97,9 @@ static void read_json(const struct smsc_front *front, struct smsc_status_reply *
             struct smsc_error_members of_item = { 0 };
 
             good = value.kind == JSON_OBJECT && read_item(&j, &item, &of_item);
-            if (good && item.status != STATUS_NONE) /* a record without a status says nothing: asked again later */
-                good = item.id[0] != '\0' && item.phone[0] != '\0' && add_item(out, &item);
+            /* A record without status, id or phone says nothing of any message we know: asked again later. */
+            if (good && item.status != STATUS_NONE && item.id[0] != '\0' && item.phone[0] != '\0')
+                good = add_item(out, &item);
         }
     }
     if (!good || !json_end(&j))
