@@ -3,7 +3,8 @@
  *
  * The handler is called once per request when its whole (bounded) body is there, and answers at once or in a later turn,
  * as after a commit. Refused before the handler: both length forms, two lengths, NUL or bare CR in a header (400),
- * body over the limit (413), address outside allow_from (403).
+ * unknown or repeated transfer coding, blank in a header name (400), body over the limit (413), address outside allow_from
+ * (403), head over 32 KiB (431).
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
@@ -62,12 +63,16 @@ void http_reply(struct http_exchange *exchange, int status, const char *content_
 void http_abort(struct http_exchange *exchange, int status, const char *content_type, const void *body, size_t len,
                 size_t after_bytes);
 
-/* Server-sent events: turns the exchange into a stream. Returns 0 or ERR_STATE. */
+/* Server-sent events: turns the exchange into a stream (200, text/event-stream; http_reply_header before it). `on_closed`
+ * (may be NULL): the peer has gone or the server ends; the stream is gone after it. Not called after http_stream_close. A
+ * reader that vanished is noticed at the next send, so send a comment now and then. Returns 0, ERR_NOMEM, ERR_STATE
+ * (answered already, or the server was destroyed: then end the exchange with http_reply). */
 struct http_stream;
 int http_stream_open(struct http_exchange *exchange, void (*on_closed)(void *owner), void *owner, struct http_stream **out)
     MUST_CHECK;
 /* Queues bytes ("data: ...\n\n"). ERR_FULL when the reader is too slow (over 256 KiB waiting): close it then. */
 int http_stream_send(struct http_stream *stream, const char *data, size_t len);
+/* Sends what waits, then ends; a reader that does not take it is dropped after the connection time-out. */
 void http_stream_close(struct http_stream *stream);
 
 #endif

@@ -1,0 +1,872 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * server.c - requests in, on libmicrohttpd's epoll descriptor inside the libuv loop.
+ *
+ * Leaves paths and meanings to the handler. libmicrohttpd (MHD) parses and keeps the connections; what it lets through
+ * but should not is refused here before the handler sees it. Invariant: MHD_run is never entered twice, and after every
+ * run its next time-out is asked for; whatever happens outside a run only marks and wakes (an exchange is suspended
+ * while its answer is awaited, so answering a thousand of them costs a thousand marks and one run).
+ */
+#include "http/server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/net.h"
+
+enum {
+    DEFAULT_MAX_BODY_BYTES = 64 << 10,
+    DEFAULT_MAX_CONNECTIONS = 1000,
+    DEFAULT_TIMEOUT_S = 30,
+    HEAD_BYTES_MAX = 32 << 10,   /* per connection: request line and headers; above it MHD answers 431 */
+    DISCARD_BYTES_MAX = 1 << 20, /* of a chunked body over the limit, read only to be able to answer 413 */
+    BACKLOG = 1024,
+    HURRIES_MAX = 4, /* MHD 0.9.75 says so throughout a TLS handshake: then ask each millisecond, do not spin */
+    FILE_BYTES_MAX = 1 << 20, /* of a certificate or key */
+    STREAM_WAITING_MAX = 256 << 10,
+    STREAM_BLOCK_BYTES = 16 << 10,
+    REPLY_HEADERS_MAX = 4 << 10,
+    QUERY_BYTES_MAX = HEAD_BYTES_MAX,
+    BUFFER_KEPT_BYTES = 64 << 10 /* a pooled buffer larger than this is given back */
+};
+
+enum state {
+    READING,  /* head and body are coming in */
+    HANDLING, /* inside the handler */
+    PARKED,   /* suspended: the handler will answer later */
+    ANSWERED, /* an answer is set; MHD has it or will fetch it in the next run */
+    DROPPED   /* the connection is gone, the owner still holds the exchange */
+};
+
+struct http_exchange {
+    struct http_server *server;
+    struct http_exchange *prev, *next; /* server->exchanges, or the pool (next) */
+    struct MHD_Connection *connection;
+    enum state state;
+    bool is_seen;      /* the head has been judged */
+    bool is_too_large; /* a chunked body went over the limit */
+    bool is_queued;    /* MHD has the response */
+    bool is_aborted;
+    size_t discarded;
+    struct buf query, body, headers; /* headers: name NUL value NUL ... */
+    struct MHD_Response *response;
+    unsigned status;
+    struct buf raw; /* http_abort: sent as it stands */
+    struct http_stream *stream;
+};
+
+struct http_stream {
+    struct http_exchange *exchange; /* NULL when the connection is gone */
+    struct buf out;
+    bool is_suspended;
+    bool is_closing; /* by http_stream_close: the owner has let go */
+    void (*on_closed)(void *owner);
+    void *owner;
+};
+
+/* One TCP connection: MHD's socket context. */
+struct peer {
+    char text[NET_TEXT_SIZE];
+};
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    uv_idle_t idle;
+    unsigned hurries; /* runs since the last event for which MHD said it has more to do at once */
+    unsigned handles; /* libuv handles not closed yet */
+    bool in_run, is_quiesced, closing, is_tls;
+    http_handler_fn *handler;
+    void *owner;
+    size_t max_body_bytes;
+    unsigned timeout_s;
+    struct net_list allow;
+    struct http_exchange exchanges; /* head of a ring: all that live */
+    struct http_exchange *pool;
+    char *certificate, *key;
+    char complaint[200]; /* MHD's last message while starting */
+};
+
+/* ---- running MHD ---- */
+
+static void stop_daemon(struct http_server *s);
+static void on_timer(uv_timer_t *timer);
+static void on_idle(uv_idle_t *idle);
+
+static void run(struct http_server *s)
+{
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+
+    assert(!s->in_run);
+    s->in_run = true;
+    uv_timer_stop(&s->timer);
+    uv_idle_stop(&s->idle); /* a wake during the run starts it anew */
+    MHD_run(s->daemon);
+    s->in_run = false;
+    if (s->closing) {
+        stop_daemon(s);
+        return;
+    }
+    if (uv_is_active((uv_handle_t *)&s->idle) || MHD_get_timeout(s->daemon, &wait_ms) != MHD_YES)
+        return;
+    if (wait_ms > 0)
+        uv_timer_start(&s->timer, on_timer, wait_ms, 0);
+    else if (s->hurries++ < HURRIES_MAX)
+        uv_idle_start(&s->idle, on_idle);
+    else
+        uv_timer_start(&s->timer, on_timer, 1, 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    run(timer->data);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    run(idle->data);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    struct http_server *s = poll->data;
+
+    UNUSED(status);
+    UNUSED(events);
+    s->hurries = 0;
+    run(s);
+}
+
+/* A run in the next turn: after an answer from outside. Many answers in one turn make one run. An idle handle, because a
+ * timer of 0 ms started in the timer phase would run in the same phase, for ever if it starts itself. */
+static void wake(struct http_server *s)
+{
+    if (!s->closing)
+        uv_idle_start(&s->idle, on_idle);
+}
+
+/* ---- exchanges ---- */
+
+static struct http_exchange *exchange_take(struct http_server *s)
+{
+    struct http_exchange *x = s->pool;
+
+    if (x != NULL) {
+        s->pool = x->next;
+    } else {
+        x = calloc(1, sizeof *x);
+        if (x == NULL)
+            return NULL;
+        buf_init(&x->query, QUERY_BYTES_MAX);
+        buf_init(&x->headers, REPLY_HEADERS_MAX);
+        buf_init(&x->raw, SIZE_MAX / 2); /* as large as the caller's body: ours, not the network's */
+    }
+    buf_init(&x->body, s->max_body_bytes); /* the limit may have changed */
+    x->server = s;
+    x->state = READING;
+    x->next = &s->exchanges;
+    x->prev = s->exchanges.prev;
+    x->prev->next = x->next->prev = x;
+    return x;
+}
+
+static void exchange_free(struct http_exchange *x)
+{
+    buf_finish(&x->query);
+    buf_finish(&x->headers);
+    buf_finish(&x->raw);
+    buf_finish(&x->body);
+    free(x);
+}
+
+/* Nobody holds it any more. */
+static void exchange_give_back(struct http_exchange *x)
+{
+    struct http_server *s = x->server;
+
+    x->prev->next = x->next;
+    x->next->prev = x->prev;
+    if (x->response != NULL)
+        MHD_destroy_response(x->response);
+    buf_finish(&x->body);
+    if (x->raw.size > 0)
+        buf_finish(&x->raw);
+    buf_clear(&x->query);
+    buf_clear(&x->headers);
+    x->response = NULL;
+    x->stream = NULL;
+    x->connection = NULL;
+    x->is_seen = x->is_too_large = x->is_queued = x->is_aborted = false;
+    x->discarded = 0;
+    x->next = s->pool;
+    s->pool = x;
+}
+
+/* MHD parsed a request line: the only place where the raw query is shown. The result becomes the request's context. */
+static void *on_uri(void *owner, const char *uri, struct MHD_Connection *connection)
+{
+    struct http_exchange *x = exchange_take(owner);
+    const char *query = strchr(uri, '?');
+
+    if (x == NULL)
+        return NULL;
+    x->connection = connection;
+    if (query != NULL)
+        buf_adds(&x->query, query + 1);
+    return x;
+}
+
+static void on_completed(void *owner, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct http_exchange *x = *context;
+    struct http_stream *stream;
+
+    UNUSED(owner);
+    UNUSED(connection);
+    UNUSED(how);
+    if (x == NULL)
+        return;
+    *context = NULL;
+    x->connection = NULL;
+    stream = x->stream;
+    if (stream != NULL) {
+        stream->exchange = NULL;
+        if (!stream->is_closing && stream->on_closed != NULL)
+            stream->on_closed(stream->owner);
+        buf_finish(&stream->out);
+        free(stream);
+        x->stream = NULL;
+    }
+    if (x->state == HANDLING || x->state == PARKED)
+        x->state = DROPPED; /* http_reply, or the server's end, gives it back */
+    else
+        exchange_give_back(x);
+}
+
+static void on_connection(void *owner, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    UNUSED(owner);
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        struct peer *peer = calloc(1, sizeof *peer);
+
+        if (peer != NULL && info != NULL)
+            net_text(info->client_addr, peer->text);
+        *context = peer;
+    } else {
+        free(*context);
+        *context = NULL;
+    }
+}
+
+static const char *peer_text(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const struct peer *peer = info == NULL ? NULL : info->socket_context;
+
+    return peer == NULL ? "?" : peer->text;
+}
+
+/* ---- what MHD lets through ---- */
+
+struct head {
+    unsigned lengths, codings;
+    bool is_malformed, is_coding_unknown;
+    uint64_t length;
+    const char *value_end; /* of the header before */
+};
+
+static bool is_name(const char *key, size_t len, const char *name)
+{
+    return len == strlen(name) && strncasecmp(key, name, len) == 0;
+}
+
+static enum MHD_Result see_header(void *owner, enum MHD_ValueKind kind, const char *key, size_t key_len,
+                                  const char *value, size_t value_len)
+{
+    struct head *head = owner;
+
+    UNUSED(kind);
+    for (size_t i = 0; i < key_len; i++) {
+        if ((unsigned char)key[i] <= ' ')
+            head->is_malformed = true;
+    }
+    if (value == NULL)
+        return MHD_YES;
+    if (memchr(value, '\r', value_len) != NULL)
+        head->is_malformed = true;
+    /* MHD ends a value at a NUL and goes on behind the line. Names and values stay where they were received, with CR and
+     * LF overwritten by NUL, so between a value and the next name there are one or two bytes. More were cut off by a NUL,
+     * or belong to a folded line (which 0.9.75 garbles) [RFC 9112 5.2: refuse]. */
+    if (head->value_end != NULL && (uintptr_t)key - (uintptr_t)head->value_end > 2)
+        head->is_malformed = true;
+    head->value_end = value + value_len;
+    if (is_name(key, key_len, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
+        head->lengths++;
+        head->length = strtoull(value, NULL, 10); /* MHD has refused anything but digits */
+    } else if (is_name(key, key_len, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
+        head->codings++;
+        if (!is_name(value, value_len, "chunked"))
+            head->is_coding_unknown = true;
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result refuse(struct http_exchange *x, unsigned status, const char *text)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+    enum MHD_Result queued;
+
+    if (response == NULL)
+        return MHD_NO;
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    queued = MHD_queue_response(x->connection, status, response);
+    MHD_destroy_response(response);
+    x->state = ANSWERED;
+    x->is_queued = true;
+    return queued;
+}
+
+/* The head is whole, the body has not been asked for. Returns 0 or the status to refuse with. */
+static unsigned judge_head(struct http_exchange *x, const char **out_text)
+{
+    struct http_server *s = x->server;
+    const union MHD_ConnectionInfo *info;
+    struct head head = { 0 };
+
+    info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (s->allow.count > 0 && (info == NULL || !net_list_allows(&s->allow, info->client_addr))) {
+        *out_text = "address not allowed\n";
+        return MHD_HTTP_FORBIDDEN;
+    }
+    MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, see_header, &head);
+    if (head.value_end != NULL && head.value_end[1] != '\0')
+        head.is_malformed = true; /* the same behind the last one, where the blank line must be */
+    if (head.is_malformed || head.lengths > 1 || head.codings > 1 || head.is_coding_unknown ||
+        (head.lengths > 0 && head.codings > 0)) {
+        *out_text = "malformed request\n";
+        return MHD_HTTP_BAD_REQUEST;
+    }
+    if (head.length > s->max_body_bytes) {
+        *out_text = "body too large\n";
+        return MHD_HTTP_CONTENT_TOO_LARGE;
+    }
+    return 0;
+}
+
+/* ---- answers ---- */
+
+/* Fetches the answer that is set; in a run, from on_request. */
+static enum MHD_Result give_answer(struct http_exchange *x)
+{
+    enum MHD_Result queued;
+
+    if (x->is_aborted) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+        /* Under TLS bytes of our own would only break the record: then nothing at all is sent. */
+        if (x->raw.len > 0 && info != NULL && !x->server->is_tls &&
+            send(info->connect_fd, x->raw.data, x->raw.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+            buf_clear(&x->raw); /* the peer has gone: as good as aborted */
+        return MHD_NO;
+    }
+    if (x->response == NULL)
+        return MHD_NO; /* no memory for it: the peer sees a closed connection */
+    queued = MHD_queue_response(x->connection, x->status, x->response);
+    x->is_queued = true;
+    MHD_destroy_response(x->response);
+    x->response = NULL;
+    return queued;
+}
+
+static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *upload, size_t *upload_len, void **context)
+{
+    struct http_server *s = owner;
+    struct http_exchange *x = *context;
+    const char *text = NULL;
+
+    UNUSED(version);
+    if (x == NULL)
+        return MHD_NO;
+    if (!x->is_seen) {
+        unsigned status = judge_head(x, &text);
+
+        x->is_seen = true;
+        return status == 0 ? MHD_YES : refuse(x, status, text);
+    }
+    if (*upload_len > 0) {
+        if (!x->is_too_large) {
+            buf_add(&x->body, upload, *upload_len);
+            if (x->body.failed) {
+                x->is_too_large = true;
+                buf_finish(&x->body);
+            }
+        }
+        if (x->is_too_large) {
+            x->discarded += *upload_len;
+            if (x->discarded > DISCARD_BYTES_MAX)
+                return MHD_NO;
+        }
+        *upload_len = 0;
+        return MHD_YES;
+    }
+    if (x->is_queued)
+        return MHD_YES;
+    if (x->state == READING) {
+        struct http_request_in request = { .method = method,
+                                           .path = url,
+                                           .query = buf_text(&x->query),
+                                           .body = buf_text(&x->body),
+                                           .body_len = x->body.len,
+                                           .peer = peer_text(connection) };
+
+        if (x->is_too_large)
+            return refuse(x, MHD_HTTP_CONTENT_TOO_LARGE, "body too large\n");
+        x->state = HANDLING;
+        s->handler(s->owner, x, &request);
+        if (x->state == HANDLING) {
+            x->state = PARKED;
+            MHD_suspend_connection(connection);
+            return MHD_YES;
+        }
+    }
+    /* Not resumed by an answer but by stop_daemon: nothing to give */
+    if (x->state != ANSWERED)
+        return MHD_NO;
+    return give_answer(x);
+}
+
+const char *http_header(struct http_exchange *x, const char *name)
+{
+    return x->connection == NULL ? NULL : MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
+void http_reply_header(struct http_exchange *x, const char *name, const char *value)
+{
+    size_t before = x->headers.len;
+
+    buf_add(&x->headers, name, strlen(name) + 1);
+    buf_add(&x->headers, value, strlen(value) + 1);
+    if (x->headers.failed)
+        x->headers.len = before; /* a whole pair or none */
+}
+
+static void add_headers(struct http_exchange *x, struct MHD_Response *response, const char *content_type)
+{
+    const char *at = buf_text(&x->headers), *end = at + x->headers.len;
+
+    if (content_type != NULL)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    while (at < end) {
+        const char *value = at + strlen(at) + 1;
+
+        MHD_add_response_header(response, at, value);
+        at = value + strlen(value) + 1;
+    }
+    if (x->server->is_quiesced)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+}
+
+/* The answer is set: continue where the exchange stands. */
+static void answered(struct http_exchange *x)
+{
+    bool was_parked = x->state == PARKED;
+
+    x->state = ANSWERED;
+    if (was_parked) {
+        MHD_resume_connection(x->connection);
+        wake(x->server);
+    }
+}
+
+void http_reply(struct http_exchange *x, int status, const char *content_type, const void *body, size_t len)
+{
+    if (x->state == DROPPED) {
+        exchange_give_back(x);
+        return;
+    }
+    assert(x->state == HANDLING || x->state == PARKED);
+    x->status = (unsigned)status;
+    /* MUST_COPY does not write; its parameter is merely not const */
+    x->response = MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+    if (x->response != NULL)
+        add_headers(x, x->response, content_type);
+    answered(x);
+}
+
+void http_abort(struct http_exchange *x, int status, const char *content_type, const void *body, size_t len,
+                size_t after_bytes)
+{
+    if (x->state == DROPPED) {
+        exchange_give_back(x);
+        return;
+    }
+    assert(x->state == HANDLING || x->state == PARKED);
+    if (after_bytes > 0) {
+        buf_addf(&x->raw, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", status,
+                 MHD_get_reason_phrase_for((unsigned)status), len);
+        if (content_type != NULL)
+            buf_addf(&x->raw, "Content-Type: %s\r\n", content_type);
+        buf_adds(&x->raw, "\r\n");
+        buf_add(&x->raw, body, len);
+        if (x->raw.len > after_bytes)
+            x->raw.len = after_bytes;
+    }
+    x->is_aborted = true;
+    answered(x);
+}
+
+/* ---- streams ---- */
+
+static ssize_t read_stream(void *owner, uint64_t position, char *out, size_t max)
+{
+    struct http_stream *stream = owner;
+    size_t len = stream->out.len < max ? stream->out.len : max;
+
+    UNUSED(position);
+    if (len == 0 && stream->is_closing)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (len == 0) {
+        stream->is_suspended = true; /* before the call: MHD would ask again and again */
+        MHD_suspend_connection(stream->exchange->connection);
+        return 0;
+    }
+    memcpy(out, stream->out.data, len);
+    buf_shift(&stream->out, len);
+    return (ssize_t)len;
+}
+
+static void wake_stream(struct http_stream *stream)
+{
+    if (!stream->is_suspended)
+        return;
+    stream->is_suspended = false;
+    MHD_resume_connection(stream->exchange->connection);
+    wake(stream->exchange->server);
+}
+
+int http_stream_open(struct http_exchange *x, void (*on_closed)(void *owner), void *owner, struct http_stream **out)
+{
+    struct http_stream *stream;
+
+    if (x->state != HANDLING && x->state != PARKED)
+        return ERR_STATE;
+    stream = calloc(1, sizeof *stream);
+    if (stream == NULL)
+        return ERR_NOMEM;
+    buf_init(&stream->out, STREAM_WAITING_MAX);
+    stream->exchange = x;
+    stream->on_closed = on_closed;
+    stream->owner = owner;
+    x->status = MHD_HTTP_OK;
+    x->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream, stream, NULL);
+    if (x->response == NULL) {
+        free(stream);
+        return ERR_NOMEM;
+    }
+    add_headers(x, x->response, "text/event-stream");
+    MHD_add_response_header(x->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+    MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u); /* quiet for hours is normal */
+    x->stream = stream;
+    answered(x);
+    *out = stream;
+    return 0;
+}
+
+int http_stream_send(struct http_stream *stream, const char *data, size_t len)
+{
+    if (stream->out.len + len > STREAM_WAITING_MAX)
+        return ERR_FULL;
+    buf_add(&stream->out, data, len);
+    if (stream->out.failed)
+        return ERR_FULL;
+    wake_stream(stream);
+    return 0;
+}
+
+void http_stream_close(struct http_stream *stream)
+{
+    struct http_exchange *x = stream->exchange;
+
+    stream->is_closing = true;
+    if (x == NULL)
+        return; /* inside on_closed: on_completed frees it */
+    MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, x->server->timeout_s);
+    wake_stream(stream);
+}
+
+/* ---- the door ---- */
+
+static void complain(void *owner, const char *format, va_list args)
+{
+    struct http_server *s = owner;
+    char *end;
+
+    /* MHD's own trace of broken peers: for its start only, later ones would be a log anybody can fill */
+    if (s->daemon != NULL)
+        return;
+    vsnprintf(s->complaint, sizeof s->complaint, format, args);
+    end = strchr(s->complaint, '\n');
+    if (end != NULL)
+        *end = '\0';
+}
+
+static int listen_on(const struct http_server_opts *opts, int *out_fd, char why[256])
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+    int one = 1;
+    int fd;
+
+    if (opts->listen_fd >= 0) {
+        fd = fcntl(opts->listen_fd, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0 || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) {
+            snprintf(why, 256, "inherited socket %d: %s", opts->listen_fd, strerror(errno));
+            if (fd >= 0)
+                close(fd);
+            return ERR_IO;
+        }
+        *out_fd = fd;
+        return 0;
+    }
+    if (opts->address == NULL || net_sockaddr(opts->address, &address, &len) != 0) {
+        snprintf(why, 256, "\"%s\" is not address:port", opts->address == NULL ? "" : opts->address);
+        return ERR_SYNTAX;
+    }
+    fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+        bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0) {
+        snprintf(why, 256, "cannot listen on %s: %s", opts->address, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return ERR_IO;
+    }
+    *out_fd = fd;
+    return 0;
+}
+
+/* The whole file as text; the caller frees. NULL with a sentence in `why`. */
+static char *read_file(const char *path, char why[256])
+{
+    FILE *f = fopen(path, "re");
+    char *text = NULL;
+    size_t len = 0;
+
+    if (f != NULL)
+        text = malloc(FILE_BYTES_MAX);
+    if (text != NULL)
+        len = fread(text, 1, FILE_BYTES_MAX - 1, f);
+    if (text == NULL || ferror(f) || len == 0) {
+        snprintf(why, 256, "cannot read %s: %s", path, errno != 0 ? strerror(errno) : "empty");
+        free(text);
+        text = NULL;
+    } else {
+        text[len] = '\0';
+    }
+    if (f != NULL)
+        fclose(f);
+    return text;
+}
+
+static int port_of(int fd, uint16_t *out_port)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+    char text[NET_TEXT_SIZE], host[NET_HOST_SIZE];
+
+    if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+        return ERR_IO;
+    net_text((struct sockaddr *)&address, text);
+    return net_split(text, host, out_port) == 0 ? 0 : ERR_IO;
+}
+
+static void configure(struct http_server *s, const struct http_server_opts *opts)
+{
+    s->max_body_bytes = opts->max_body_bytes == 0 ? DEFAULT_MAX_BODY_BYTES : opts->max_body_bytes;
+    s->timeout_s = opts->timeout_s == 0 ? DEFAULT_TIMEOUT_S : opts->timeout_s;
+}
+
+void http_server_configure(struct http_server *s, const struct http_server_opts *opts)
+{
+    struct net_list allow;
+
+    configure(s, opts);
+    if (net_list_parse(opts->allow_from, &allow, NULL) != 0)
+        return; /* config/ has checked the list; rather the old one than none */
+    net_list_finish(&s->allow);
+    s->allow = allow;
+}
+
+static void wipe(char *secret)
+{
+    if (secret != NULL)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
+static void server_free(struct http_server *s)
+{
+    struct http_exchange *x;
+
+    while ((x = s->exchanges.next) != NULL && x != &s->exchanges)
+        exchange_give_back(x); /* the owner never answered these */
+    while ((x = s->pool) != NULL) {
+        s->pool = x->next;
+        exchange_free(x);
+    }
+    net_list_finish(&s->allow);
+    free(s->certificate);
+    wipe(s->key);
+    free(s);
+}
+
+static int start_daemon(struct http_server *s, const struct http_server_opts *opts, int fd)
+{
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (s->is_tls ? MHD_USE_TLS : 0u);
+    struct MHD_OptionItem tls[] = {
+        { MHD_OPTION_HTTPS_MEM_CERT, 0, s->certificate },
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, s->key },
+        { MHD_OPTION_HTTPS_PRIORITIES, 0, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" },
+        { MHD_OPTION_END, 0, NULL },
+    };
+    struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
+
+    s->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, complain, s, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_TIMEOUT,
+        s->timeout_s, MHD_OPTION_CONNECTION_LIMIT,
+        opts->max_connections == 0 ? (unsigned)DEFAULT_MAX_CONNECTIONS : opts->max_connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MAX, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_ARRAY, s->is_tls ? tls : none, MHD_OPTION_END);
+    return s->daemon == NULL ? ERR_CONFIG : 0;
+}
+
+int http_server_create(uv_loop_t *loop, const struct http_server_opts *opts, http_handler_fn *handler, void *owner,
+                       struct http_server **out, uint16_t *out_port, char why[256])
+{
+    struct http_server *s = calloc(1, sizeof *s);
+    const union MHD_DaemonInfo *info;
+    const char *bad = NULL;
+    uint16_t port;
+    int fd = -1;
+    int err;
+
+    why[0] = '\0';
+    if (s == NULL)
+        return ERR_NOMEM;
+    s->exchanges.next = s->exchanges.prev = &s->exchanges;
+    s->handler = handler;
+    s->owner = owner;
+    configure(s, opts);
+    err = net_list_parse(opts->allow_from, &s->allow, &bad);
+    if (err != 0) {
+        snprintf(why, 256, "\"%s\" is not an address range", bad == NULL ? "" : bad);
+        goto out;
+    }
+    s->is_tls = opts->certificate_file != NULL && opts->key_file != NULL;
+    if (s->is_tls) {
+        err = ERR_CONFIG;
+        s->certificate = read_file(opts->certificate_file, why);
+        if (s->certificate == NULL)
+            goto out;
+        s->key = read_file(opts->key_file, why);
+        if (s->key == NULL)
+            goto out;
+    }
+    err = listen_on(opts, &fd, why);
+    if (err != 0)
+        goto out;
+    err = port_of(fd, &port);
+    if (err != 0)
+        goto out;
+    signal(SIGPIPE, SIG_IGN); /* promised to MHD, which uses sendfile */
+    err = start_daemon(s, opts, fd);
+    if (err != 0) {
+        snprintf(why, 256, "cannot start: %s", s->complaint[0] != '\0' ? s->complaint : "refused by libmicrohttpd");
+        goto out;
+    }
+    fd = -1; /* MHD's from here on */
+    info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (info == NULL || uv_poll_init(loop, &s->poll, info->epoll_fd) != 0) {
+        snprintf(why, 256, "cannot watch libmicrohttpd's descriptor");
+        MHD_stop_daemon(s->daemon);
+        err = ERR_IO;
+        goto out;
+    }
+    uv_timer_init(loop, &s->timer);
+    uv_idle_init(loop, &s->idle);
+    s->poll.data = s->timer.data = s->idle.data = s;
+    s->handles = 3;
+    uv_poll_start(&s->poll, UV_READABLE, on_ready);
+    *out = s;
+    *out_port = port;
+    return 0;
+out:
+    if (fd >= 0)
+        close(fd);
+    server_free(s);
+    return err;
+}
+
+void http_server_quiesce(struct http_server *s)
+{
+    int fd;
+
+    if (s->is_quiesced || s->closing)
+        return;
+    s->is_quiesced = true;
+    fd = MHD_quiesce_daemon(s->daemon);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct http_server *s = handle->data;
+
+    if (--s->handles == 0)
+        server_free(s);
+}
+
+static void stop_daemon(struct http_server *s)
+{
+    uv_poll_stop(&s->poll);
+    /* MHD ends the process when it is stopped with suspended connections */
+    for (struct http_exchange *x = s->exchanges.next; x != &s->exchanges; x = x->next) {
+        if (x->state == PARKED)
+            MHD_resume_connection(x->connection);
+        else if (x->stream != NULL && x->stream->is_suspended)
+            MHD_resume_connection(x->connection);
+    }
+    MHD_stop_daemon(s->daemon);
+    uv_close((uv_handle_t *)&s->poll, on_handle_closed);
+    uv_close((uv_handle_t *)&s->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&s->idle, on_handle_closed);
+}
+
+void http_server_destroy(struct http_server *s)
+{
+    if (s == NULL || s->closing)
+        return;
+    s->closing = true;
+    if (!s->in_run)
+        stop_daemon(s); /* else run does it, below us on the stack */
+}
