@@ -86,7 +86,7 @@ struct http_server {
     uv_idle_t idle;
     unsigned hurries; /* runs since the last event for which MHD said it has more to do at once */
     unsigned handles; /* libuv handles not closed yet */
-    bool in_run, is_quiesced, closing, is_tls;
+    bool in_run, wants_run, is_quiesced, closing, is_tls;
     http_handler_fn *handler;
     void *owner;
     size_t max_body_bytes;
@@ -104,6 +104,14 @@ static void stop_daemon(struct http_server *s);
 static void on_timer(uv_timer_t *timer);
 static void on_idle(uv_idle_t *idle);
 
+/* A run in the next turn. An idle handle, because a timer of 0 ms started in the timer phase would run in the same phase,
+ * for ever if it starts itself. */
+static void next_turn(struct http_server *s)
+{
+    s->wants_run = true;
+    uv_idle_start(&s->idle, on_idle);
+}
+
 static void run(struct http_server *s)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
@@ -111,19 +119,20 @@ static void run(struct http_server *s)
     assert(!s->in_run);
     s->in_run = true;
     uv_timer_stop(&s->timer);
-    uv_idle_stop(&s->idle); /* a wake during the run starts it anew */
+    uv_idle_stop(&s->idle);
+    s->wants_run = false; /* a wake during the run sets it anew */
     MHD_run(s->daemon);
     s->in_run = false;
     if (s->closing) {
         stop_daemon(s);
         return;
     }
-    if (uv_is_active((uv_handle_t *)&s->idle) || MHD_get_timeout(s->daemon, &wait_ms) != MHD_YES)
+    if (s->wants_run || MHD_get_timeout(s->daemon, &wait_ms) != MHD_YES)
         return;
     if (wait_ms > 0)
         uv_timer_start(&s->timer, on_timer, wait_ms, 0);
     else if (s->hurries++ < HURRIES_MAX)
-        uv_idle_start(&s->idle, on_idle);
+        next_turn(s);
     else
         uv_timer_start(&s->timer, on_timer, 1, 0);
 }
@@ -135,7 +144,11 @@ static void on_timer(uv_timer_t *timer)
 
 static void on_idle(uv_idle_t *idle)
 {
-    run(idle->data);
+    struct http_server *s = idle->data;
+
+    uv_idle_stop(idle);
+    if (s->wants_run)
+        run(s);
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)
@@ -148,12 +161,13 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     run(s);
 }
 
-/* A run in the next turn: after an answer from outside. Many answers in one turn make one run. An idle handle, because a
- * timer of 0 ms started in the timer phase would run in the same phase, for ever if it starts itself. */
+/* After an answer from outside: however many come in one turn, they make one run. */
 static void wake(struct http_server *s)
 {
-    if (!s->closing)
-        uv_idle_start(&s->idle, on_idle);
+    if (s->closing)
+        return;
+    s->hurries = 0;
+    next_turn(s);
 }
 
 /* ---- exchanges ---- */
@@ -444,6 +458,8 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
         if (x->state == HANDLING) {
             x->state = PARKED;
             MHD_suspend_connection(connection);
+            /* This may be the timer phase: the loop must not fall asleep before whoever answers has had its turn */
+            uv_idle_start(&s->idle, on_idle);
             return MHD_YES;
         }
     }
