@@ -19,7 +19,7 @@ static const char *const names[CHARSET_COUNT] = {
 };
 #define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
-/* Indexed by charset; NULL not opened yet, (iconv_t)-1 not available. They live as long as the process. */
+/* Indexed by charset; NULL not opened yet. They live as long as the process. */
 static iconv_t to_utf8[CHARSET_COUNT], from_utf8[CHARSET_COUNT];
 
 const char *charset_name(enum webhook_charset charset)
@@ -40,9 +40,12 @@ int charset_by_name(const char *name, enum webhook_charset *out)
 
 static iconv_t descriptor(iconv_t *slot, const char *to, const char *from)
 {
-    if (*slot == NULL)
-        *slot = iconv_open(to, from);
-    return *slot;
+    if (*slot != NULL)
+        return *slot;
+    iconv_t cd = iconv_open(to, from);
+    if (cd != (iconv_t)-1) /* else tried again next time: it may have been memory */
+        *slot = cd;
+    return cd;
 }
 
 /* Length of the well-formed UTF-8 sequence at s, or 0 [RFC 3629 4]. */
