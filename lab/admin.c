@@ -29,20 +29,21 @@ static void accepted(struct lab *lab, struct buf *out)
 {
     const struct lab_messages *m = &lab->messages;
 
-    buf_addf(out,
-             "{\"accepted\": %llu, \"parts\": %llu, \"requests\": %llu, \"accepted_requests\": %llu, \"refused\": %llu, "
-             "\"faults\": %llu, \"unique\": %llu, \"duplicates\": %llu, \"not_watched\": %llu, \"finished_early\": %llu, "
-             "\"waiting\": %zu, \"errors\": {",
-             (unsigned long long)lab->n.accepted, (unsigned long long)lab->n.parts, (unsigned long long)lab->n.requests,
-             (unsigned long long)lab->n.accepted_requests, (unsigned long long)lab->n.refused, (unsigned long long)lab->n.faults,
-             (unsigned long long)m->unique, (unsigned long long)m->repeats, (unsigned long long)m->unseen,
-             (unsigned long long)lab->n.early_finished, m->heap_len);
+    buf_addf(
+        out,
+        "{\"accepted\": %llu, \"parts\": %llu, \"requests\": %llu, \"accepted_requests\": %llu, \"refused\": %llu, "
+        "\"faults\": %llu, \"unique\": %llu, \"duplicates\": %llu, \"not_watched\": %llu, \"finished_early\": %llu, "
+        "\"waiting\": %zu, \"errors\": {",
+        (unsigned long long)lab->n.accepted, (unsigned long long)lab->n.parts, (unsigned long long)lab->n.requests,
+        (unsigned long long)lab->n.accepted_requests, (unsigned long long)lab->n.refused,
+        (unsigned long long)lab->n.faults, (unsigned long long)m->unique, (unsigned long long)m->repeats,
+        (unsigned long long)m->unseen, (unsigned long long)lab->n.early_finished, m->heap_len);
     for (int i = 1; i < 10; i++)
         buf_addf(out, "%s\"%d\": %llu", i == 1 ? "" : ", ", i, (unsigned long long)lab->n.by_error[i]);
     buf_adds(out, "}, \"duplicate_messages\": [");
     for (size_t i = 0; i < m->duplicate_count; i++)
-        buf_addf(out, "%s{\"phone\": \"%s\", \"id\": \"%s\", \"times\": %u}", i == 0 ? "" : ", ", m->duplicates[i].phone,
-                 m->duplicates[i].id, m->duplicates[i].times);
+        buf_addf(out, "%s{\"phone\": \"%s\", \"id\": \"%s\", \"times\": %u}", i == 0 ? "" : ", ",
+                 m->duplicates[i].phone, m->duplicates[i].id, m->duplicates[i].times);
     buf_adds(out, "]}\n");
 }
 
@@ -66,7 +67,9 @@ static void one_message(struct buf *out, const struct lab_message *m)
     string_member(out, "comment", m->comment);
     string_member(out, "cost", cost);
     string_member(out, "status_name", show_status_name(m->status));
-    buf_addf(out, "\"status\": %d, \"err\": %u, \"final_status\": %d, \"type\": %u, \"parts\": %u, \"accepted_ms\": %lld, \"changed_ms\": %lld}",
+    buf_addf(out,
+             "\"status\": %d, \"err\": %u, \"final_status\": %d, \"type\": %u, \"parts\": %u, \"accepted_ms\": %lld, "
+             "\"changed_ms\": %lld}",
              m->status, m->err, m->final_status, m->type, m->parts, (long long)m->accepted_ms, (long long)m->last_ms);
 }
 
@@ -103,7 +106,8 @@ static void messages(struct lab *lab, const struct http_params *params, struct b
         buf_adds(out, "null}\n");
 }
 
-static void somebody_calls_or_writes(struct lab *lab, const struct lab_request *request, bool call, struct lab_reply *reply)
+static void somebody_calls_or_writes(struct lab *lab, const struct lab_request *request, bool call,
+                                     struct lab_reply *reply)
 {
     struct http_params params;
     const char *text, *to, *sms_id;
@@ -120,10 +124,12 @@ static void somebody_calls_or_writes(struct lab *lab, const struct lab_request *
     to = http_params_get(&params, "to");
     sms_id = http_params_get(&params, "sms_id");
     if (err != 0 || from == NULL || !lab_phone_read(from, strlen(from), phone) || (text == NULL && !call)) {
-        refuse(reply, 400, call ? "needs {\"phone\"}" : "needs {\"phone\", \"text\"}, and may have \"to\" and \"sms_id\"");
+        refuse(reply, 400,
+               call ? "needs {\"phone\"}" : "needs {\"phone\", \"text\"}, and may have \"to\" and \"sms_id\"");
     } else {
-        err = call ? lab_waitcall(lab, phone, request->now_ms)
-                   : lab_incoming(lab, phone, to != NULL ? to : "", text, sms_id != NULL ? sms_id : "", request->now_ms);
+        err = call
+                  ? lab_waitcall(lab, phone, request->now_ms)
+                  : lab_incoming(lab, phone, to != NULL ? to : "", text, sms_id != NULL ? sms_id : "", request->now_ms);
         if (err != 0)
             refuse(reply, 503, err_text(err));
         else
@@ -135,7 +141,8 @@ static void somebody_calls_or_writes(struct lab *lab, const struct lab_request *
 void lab_admin(struct lab *lab, const struct lab_request *request, struct lab_reply *reply)
 {
     const char *what = request->path + 5;
-    bool get = strcmp(request->method, "GET") == 0, change = strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0;
+    bool get = strcmp(request->method, "GET") == 0,
+         change = strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0;
     struct http_params params;
     char why[256];
 

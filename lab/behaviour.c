@@ -12,9 +12,13 @@
 #include <string.h>
 
 #define NUMBER(field, first, low, high, words)                                                                         \
-    { #field, offsetof(struct lab_behaviour, field), true, first, low, high, NULL, words }
+    {                                                                                                                  \
+#field, offsetof(struct lab_behaviour, field), true, first, low, high, NULL, words                             \
+    }
 #define TEXT(field, first, words)                                                                                      \
-    { #field, offsetof(struct lab_behaviour, field), false, 0, 0, 0, first, words }
+    {                                                                                                                  \
+#field, offsetof(struct lab_behaviour, field), false, 0, 0, 0, first, words                                    \
+    }
 
 static const struct row {
     const char *name;
@@ -58,7 +62,8 @@ static const struct row {
     NUMBER(blocked, 0, 0, 1, "1: every address is blocked (error 4)"),
     NUMBER(limits, 1, 0, 1, "0: no limits per minute, no blocks after errors"),
     NUMBER(duplicates, 1, 0, 1, "0: identical sends within a minute are welcome"),
-    NUMBER(flood, 0, 0, 100000, "messages to one subscriber with gaps below 30 s before status 23, err 251; real: 50, 0: off"),
+    NUMBER(flood, 0, 0, 100000,
+           "messages to one subscriber with gaps below 30 s before status 23, err 251; real: 50, 0: off"),
     NUMBER(concurrent, 15, 2, 100000, "simultaneous requests that get error 9"),
     NUMBER(time_factor, 1, 1, 1000000, "limits, blocks and callback repeats run this much faster"),
     NUMBER(max_lines, 10000, 1, 1000000, "numbers in one request"),

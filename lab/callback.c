@@ -87,8 +87,8 @@ static const char *field(const struct fields *f, const char *name)
 }
 
 /* The documented string of the event, in the bytes of the charset. */
-static void hash_of(const struct lab_event *event, const struct fields *f, enum lab_charset charset, enum webhook_hash hash,
-                    const char *secret, char out[41])
+static void hash_of(const struct lab_event *event, const struct fields *f, enum lab_charset charset,
+                    enum webhook_hash hash, const char *secret, char out[41])
 {
     struct buf joined, encoded;
 
@@ -122,7 +122,8 @@ static enum webhook_hash hash_named(const char *name)
                                         : WEBHOOK_HASH_NONE;
 }
 
-static void write_field(struct buf *out, int fmt, enum lab_charset charset, const char *name, const char *value, bool first)
+static void write_field(struct buf *out, int fmt, enum lab_charset charset, const char *name, const char *value,
+                        bool first)
 {
     struct buf text;
 
@@ -189,7 +190,8 @@ int lab_post_build(const struct lab *lab, const struct lab_event *event, struct 
         goto out;
 
     for (size_t i = 0; i < extra.count; i++) {
-        if (strcmp(extra.at[i].name, "fmt") == 0 && (strcmp(extra.at[i].value, "2") == 0 || strcmp(extra.at[i].value, "3") == 0))
+        if (strcmp(extra.at[i].name, "fmt") == 0 &&
+            (strcmp(extra.at[i].value, "2") == 0 || strcmp(extra.at[i].value, "3") == 0))
             fmt = extra.at[i].value[0] - '0';
         if (strcmp(extra.at[i].name, "charset") == 0 && lab_charset_named(extra.at[i].value) != LAB_CHARSET_COUNT)
             charset = lab_charset_named(extra.at[i].value);
@@ -212,7 +214,8 @@ int lab_post_build(const struct lab *lab, const struct lab_event *event, struct 
     }
 
     if (fmt == 2)
-        buf_addf(&body, "<?xml version=\"1.0\" encoding=\"%s\"?>\n<request>\n", charset == LAB_UTF8 ? "utf-8" : "windows-1251");
+        buf_addf(&body, "<?xml version=\"1.0\" encoding=\"%s\"?>\n<request>\n",
+                 charset == LAB_UTF8 ? "utf-8" : "windows-1251");
     for (size_t i = 0; i < f->count; i++)
         write_field(&body, fmt, charset, f->at[i].name, f->at[i].value, i == 0);
     for (size_t i = 0; i < extra.count; i++) {

@@ -103,7 +103,9 @@ int lab_settings_write(struct lab *lab, const char *json, size_t len, char why[2
 
 static void tell(struct lab *lab, const struct lab_message *message)
 {
-    struct lab_event event = { .kind = LAB_EVENT_STATUS, .message = message, .bad_hash = (message->odd & LAB_ODD_BAD_HASH) != 0 };
+    struct lab_event event = { .kind = LAB_EVENT_STATUS,
+                               .message = message,
+                               .bad_hash = (message->odd & LAB_ODD_BAD_HASH) != 0 };
 
     if ((message->odd & LAB_ODD_LOST) != 0)
         return;
@@ -229,9 +231,11 @@ static int add_answer(struct lab *lab, enum lab_event_kind kind, const char *pho
     return 0;
 }
 
-int lab_incoming(struct lab *lab, const char *phone, const char *to, const char *text, const char *sms_id, int64_t now_ms)
+int lab_incoming(struct lab *lab, const char *phone, const char *to, const char *text, const char *sms_id,
+                 int64_t now_ms)
 {
-    return add_answer(lab, LAB_EVENT_INCOMING, phone, to[0] != '\0' ? to : lab->b.incoming_number, text, sms_id, now_ms);
+    return add_answer(lab, LAB_EVENT_INCOMING, phone, to[0] != '\0' ? to : lab->b.incoming_number, text, sms_id,
+                      now_ms);
 }
 
 int lab_waitcall(struct lab *lab, const char *phone, int64_t now_ms)
@@ -342,7 +346,8 @@ bool lab_call_open(struct lab_call *call)
     http_params_init(&call->params);
     err = http_params_read_form(&call->params, r->query, strlen(r->query));
     if (err == 0 && r->body_len > 0) {
-        json = strncasecmp(type, "application/json", 16) == 0 || (r->body[blank] == '{' && strncmp(r->path, "/rest/", 6) == 0);
+        json = strncasecmp(type, "application/json", 16) == 0 ||
+               (r->body[blank] == '{' && strncmp(r->path, "/rest/", 6) == 0);
         if (json)
             err = http_params_read_json(&call->params, r->body, r->body_len);
         else if (strncasecmp(type, "multipart/", 10) == 0)
@@ -408,8 +413,9 @@ static const struct method {
     const char *name;
     void (*run)(struct lab_call *call);
 } methods[] = {
-    { "send", lab_method_send },       { "status", lab_method_status }, { "balance", lab_method_balance },
-    { "get", lab_method_get },         { "info", lab_method_info },     { "tinyurls", lab_method_tinyurls },
+    { "send", lab_method_send },           { "status", lab_method_status },
+    { "balance", lab_method_balance },     { "get", lab_method_get },
+    { "info", lab_method_info },           { "tinyurls", lab_method_tinyurls },
     { "wait_call", lab_method_wait_call },
 };
 
@@ -429,7 +435,8 @@ static const struct method *method_of(const char *path)
             end = NULL;
     }
     for (size_t i = 0; end != NULL && i < ARRAY_LEN(methods); i++) {
-        if (strlen(methods[i].name) == (size_t)(end - name) && strncmp(methods[i].name, name, (size_t)(end - name)) == 0)
+        if (strlen(methods[i].name) == (size_t)(end - name) &&
+            strncmp(methods[i].name, name, (size_t)(end - name)) == 0)
             return &methods[i];
     }
     return NULL;
@@ -486,7 +493,8 @@ static bool faults_before(struct lab *lab, struct lab_reply *reply, uint64_t key
 {
     const struct lab_behaviour *b = &lab->b;
 
-    reply->latency_ms = (uint64_t)(b->latency_min_ms + (b->latency_max_ms - b->latency_min_ms) * lab_draw(lab->seed, key, 100));
+    reply->latency_ms =
+        (uint64_t)(b->latency_min_ms + (b->latency_max_ms - b->latency_min_ms) * lab_draw(lab->seed, key, 100));
     if (lab_draw(lab->seed, key, 101) < b->http_500)
         reply->fault = LAB_FAULT_500;
     else if (lab_draw(lab->seed, key, 102) < b->drop_before)
@@ -511,7 +519,9 @@ static void faults_after(const struct lab *lab, struct lab_reply *reply, uint64_
 static void serve_method(struct lab *lab, const struct method *method, const struct lab_request *request,
                          struct lab_reply *reply)
 {
-    struct lab_call call = { .lab = lab, .request = request, .now_ms = request->now_ms, .reply = reply, .out = &reply->body };
+    struct lab_call call = {
+        .lab = lab, .request = request, .now_ms = request->now_ms, .reply = reply, .out = &reply->body
+    };
     bool understood = lab_call_open(&call);
     int error = lab_call_admit(&call);
 
@@ -538,14 +548,13 @@ static void serve_method(struct lab *lab, const struct method *method, const str
 void lab_serve(struct lab *lab, const struct lab_request *request, struct lab_reply *reply)
 {
     const struct method *method = method_of(request->path);
-    bool soap = strcmp(request->path, "/sys/soap.php") == 0;
     uint64_t key;
 
     if (strncmp(request->path, "/lab/", 5) == 0) {
         lab_admin(lab, request, reply);
         return;
     }
-    if (method == NULL && !soap) {
+    if (method == NULL) {
         if (strncmp(request->path, "/t/", 3) == 0)
             follow_link(lab, request, reply);
         else
@@ -558,10 +567,7 @@ void lab_serve(struct lab *lab, const struct lab_request *request, struct lab_re
         lab->n.faults++;
         return;
     }
-    if (soap)
-        lab_method_soap(lab, request, reply);
-    else
-        serve_method(lab, method, request, reply);
+    serve_method(lab, method, request, reply);
     if (reply->fault == LAB_FAULT_NONE)
         faults_after(lab, reply, key);
     lab->n.faults += reply->fault != LAB_FAULT_NONE;

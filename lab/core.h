@@ -38,7 +38,8 @@ struct lab_behaviour {
     /* rules */
     double limits, duplicates, flood, concurrent, time_factor, max_lines;
     /* callbacks */
-    double callback_lost, callback_twice, callback_repeat_s, callback_attempts, callback_connections, callback_timeout_ms;
+    double callback_lost, callback_twice, callback_repeat_s, callback_attempts, callback_connections,
+        callback_timeout_ms;
 };
 
 void lab_behaviour_init(struct lab_behaviour *b);
@@ -83,7 +84,14 @@ enum {
 };
 
 /* Oddities of one message, chosen by magic numbers (table in network.c). */
-enum { LAB_ODD_LOST = 1, LAB_ODD_TWICE = 2, LAB_ODD_BAD_HASH = 4, LAB_ODD_ECHO = 8, LAB_ODD_EARLY = 16, LAB_ODD_REVERSED = 32 };
+enum {
+    LAB_ODD_LOST = 1,
+    LAB_ODD_TWICE = 2,
+    LAB_ODD_BAD_HASH = 4,
+    LAB_ODD_ECHO = 8,
+    LAB_ODD_EARLY = 16,
+    LAB_ODD_REVERSED = 32
+};
 
 struct lab_message {
     uint64_t serial; /* counts from 1 over the life of the simulator: the "global id"; 0: slot empty */
@@ -166,7 +174,7 @@ struct lab_answer { /* a subscriber's message or confirming call, for get_answer
 };
 
 struct lab_link {
-    char *url; /* owned */
+    char *url;        /* owned */
     uint64_t message; /* serial */
     uint32_t clicks, today;
     int64_t day;
@@ -221,8 +229,8 @@ void lab_reset(struct lab *lab);
 struct lab_request {
     const char *method, *path, *query, *content_type, *body;
     size_t body_len;
-    const char *peer; /* "127.0.0.1:50000" */
-    const char *host; /* for short links; may be NULL */
+    const char *peer;    /* "127.0.0.1:50000" */
+    const char *host;    /* for short links; may be NULL */
     unsigned concurrent; /* requests of other connections under way */
     int64_t now_ms;
 };
@@ -256,10 +264,10 @@ void lab_make_room(struct lab *lab, int64_t now_ms);
 void lab_settings_read(struct lab *lab, struct buf *out);
 int lab_settings_write(struct lab *lab, const char *json, size_t len, char why[256]) MUST_CHECK;
 /* A subscriber's message; calls on_event. */
-int lab_incoming(struct lab *lab, const char *phone, const char *to, const char *text, const char *sms_id, int64_t now_ms)
-    MUST_CHECK;
+int lab_incoming(struct lab *lab, const char *phone, const char *to, const char *text, const char *sms_id,
+                 int64_t now_ms);
 /* The confirming call of a subscriber. */
-int lab_waitcall(struct lab *lab, const char *phone, int64_t now_ms) MUST_CHECK;
+int lab_waitcall(struct lab *lab, const char *phone, int64_t now_ms);
 
 /* ---- what a method sees ---- */
 
@@ -270,8 +278,8 @@ struct lab_call {
     int fmt;                   /* 0..3 */
     int64_t now_ms;
     struct lab_reply *reply;
-    struct buf *out; /* reply->body, UTF-8 until the end */
-    int error;       /* answered so: feeds the rules */
+    struct buf *out;         /* reply->body, UTF-8 until the end */
+    int error;               /* answered so: feeds the rules */
     const char *error_words; /* instead of the usual text of the error */
     struct lab_address *address;
 };
@@ -284,7 +292,6 @@ void lab_method_get(struct lab_call *call);
 void lab_method_info(struct lab_call *call);
 void lab_method_tinyurls(struct lab_call *call);
 void lab_method_wait_call(struct lab_call *call);
-void lab_method_soap(struct lab *lab, const struct lab_request *request, struct lab_reply *reply);
 void lab_admin(struct lab *lab, const struct lab_request *request, struct lab_reply *reply);
 
 /* The value of a parameter, "" when absent; whether it is given and not "0" or "". */
@@ -320,12 +327,13 @@ void lab_xml_text(struct buf *out, const char *text);
 void lab_record_write(struct buf *out, int fmt, const char *root, const struct lab_field *fields, size_t count);
 /* A list of records: lines; `<root><item>..</item></root>`; array. Call begin, item for each, end. */
 void lab_list_begin(struct buf *out, int fmt, const char *root);
-void lab_list_item(struct buf *out, int fmt, bool first, const char *item, const struct lab_field *fields, size_t count);
+void lab_list_item(struct buf *out, int fmt, bool first, const char *item, const struct lab_field *fields,
+                   size_t count);
 void lab_list_end(struct buf *out, int fmt, const char *root);
 
 void lab_money(int64_t e6, char out[32]);
 bool lab_id_is_number(const char *id); /* 1..2147483647: shown bare in JSON */
-int lab_money_read(const char *text, int64_t *out_e6) MUST_CHECK;
+int lab_money_read(const char *text, int64_t *out_e6);
 /* "DD.MM.YYYY hh:mm:ss" in the account's zone; `short_year` gives "DD.MM.YY hh:mm:ss". */
 void lab_date(const struct lab *lab, int64_t ms, bool short_year, char out[24]);
 
@@ -353,10 +361,10 @@ const struct lab_operator *lab_operator_of(const char *phone);
 const struct lab_operator *lab_operators(size_t *out_count);
 
 struct lab_outcome {
-    int refuse;        /* the send is answered with this error (0 = accepted) */
-    int status, err;   /* final; status LAB_AT_OPERATOR: none ever comes */
+    int refuse;      /* the send is answered with this error (0 = accepted) */
+    int status, err; /* final; status LAB_AT_OPERATOR: none ever comes */
     int64_t delay_ms;
-    bool read_later;   /* status 2 follows */
+    bool read_later; /* status 2 follows */
     uint8_t odd;
     enum lab_fault fault;
     bool fault_before; /* the fault hits before the request is accepted */

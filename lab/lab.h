@@ -21,8 +21,12 @@ struct simulator_opts {
     uint64_t seed;            /* same seed, same requests: same outcomes */
     const char *script;       /* JSON file of behaviour and accounts, or NULL */
     const char *callback_url; /* where callbacks go, as the operator would set it in the account; NULL none until set */
+    const char *token;        /* asked of /lab/ requests from beyond loopback; needed to listen beyond it. NULL: none */
+    size_t max_messages;      /* kept; the oldest go. 0 = 500000 */
 };
 
+/* Returns 0, ERR_CONFIG (script), ERR_DENIED (an address beyond loopback without a token), or what http_server_create
+ * returns; why[] gets a sentence. */
 int simulator_create(uv_loop_t *loop, const struct simulator_opts *opts, struct simulator **out, uint16_t *out_port,
                      char why[256]) MUST_CHECK;
 /* Where callbacks go from now on, as an operator would enter it in the account; NULL: nowhere. */

@@ -31,8 +31,8 @@ static bool day_of(const struct lab_call *call, const char *name, int64_t *out_m
 
     if (s[0] == '\0')
         return true;
-    if (sscanf(s, "%2d.%2d.%4d%c", &tm.tm_mday, &tm.tm_mon, &tm.tm_year, &rest) != 3 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
-        tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_year < 1970)
+    if (sscanf(s, "%2d.%2d.%4d%c", &tm.tm_mday, &tm.tm_mon, &tm.tm_year, &rest) != 3 || tm.tm_mday < 1 ||
+        tm.tm_mday > 31 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_year < 1970)
         return false;
     tm.tm_mon -= 1;
     tm.tm_year -= 1900;
@@ -59,13 +59,16 @@ static bool phone_wanted(const char *list, const char *phone)
 
 static void get_messages(struct lab_call *call)
 {
-    static const uint8_t text[] = { SHOW_STATUS, SHOW_LAST_DATE, SHOW_ERR,    SHOW_SEND_DATE, SHOW_PHONE,   SHOW_COUNTRY, SHOW_OPERATOR,
-                                    SHOW_REGION, SHOW_COST,      SHOW_SENDER, SHOW_NAME,      SHOW_MESSAGE, SHOW_ID,      SHOW_END };
-    static const uint8_t values[] = { SHOW_STATUS, SHOW_LAST_TS, SHOW_ERR,    SHOW_SEND_TS, SHOW_PHONE,   SHOW_COUNTRY, SHOW_OPERATOR,
-                                      SHOW_REGION, SHOW_COST,    SHOW_SENDER, SHOW_NAME,    SHOW_MESSAGE, SHOW_ID,      SHOW_END };
-    static const uint8_t named[] = { SHOW_STATUS, SHOW_LAST_DATE, SHOW_LAST_TS, SHOW_ERR,     SHOW_SEND_DATE, SHOW_SEND_TS,
-                                     SHOW_PHONE,  SHOW_COST,      SHOW_SENDER,  SHOW_NAME,    SHOW_MESSAGE,   SHOW_COUNTRY,
-                                     SHOW_OPERATOR, SHOW_REGION,  SHOW_ID,      SHOW_END };
+    static const uint8_t text[] = { SHOW_STATUS,  SHOW_LAST_DATE, SHOW_ERR,    SHOW_SEND_DATE, SHOW_PHONE,
+                                    SHOW_COUNTRY, SHOW_OPERATOR,  SHOW_REGION, SHOW_COST,      SHOW_SENDER,
+                                    SHOW_NAME,    SHOW_MESSAGE,   SHOW_ID,     SHOW_END };
+    static const uint8_t values[] = { SHOW_STATUS,  SHOW_LAST_TS,  SHOW_ERR,    SHOW_SEND_TS, SHOW_PHONE,
+                                      SHOW_COUNTRY, SHOW_OPERATOR, SHOW_REGION, SHOW_COST,    SHOW_SENDER,
+                                      SHOW_NAME,    SHOW_MESSAGE,  SHOW_ID,     SHOW_END };
+    static const uint8_t named[] = { SHOW_STATUS,    SHOW_LAST_DATE, SHOW_LAST_TS, SHOW_ERR,
+                                     SHOW_SEND_DATE, SHOW_SEND_TS,   SHOW_PHONE,   SHOW_COST,
+                                     SHOW_SENDER,    SHOW_NAME,      SHOW_MESSAGE, SHOW_COUNTRY,
+                                     SHOW_OPERATOR,  SHOW_REGION,    SHOW_ID,      SHOW_END };
     const uint8_t *order = call->fmt == 0 ? text : call->fmt == 1 ? values : named;
     struct lab_messages *m = &call->lab->messages;
     const char *phones = lab_param(call, "phone");
@@ -92,7 +95,8 @@ static void get_messages(struct lab_call *call)
 
         if (message == NULL)
             break; /* the ring holds none older, or the id lies in the future */
-        if (message->deleted || message->accepted_ms < from || message->accepted_ms >= until || !phone_wanted(phones, message->phone))
+        if (message->deleted || message->accepted_ms < from || message->accepted_ms >= until ||
+            !phone_wanted(phones, message->phone))
             continue;
         show_open(&show, call->lab, message);
         lab_list_item(call->out, call->fmt, first, "sms", fields, show_fields(&show, order, fields));
@@ -113,7 +117,8 @@ static void get_answers(struct lab_call *call)
     int64_t since;
     bool first = true;
 
-    if (lab_param_number(call, "hour", 168, 0, &hours) != 0 || lab_param_number(call, "after_id", INT32_MAX, 0, &after) != 0) {
+    if (lab_param_number(call, "hour", 168, 0, &hours) != 0 ||
+        lab_param_number(call, "after_id", INT32_MAX, 0, &after) != 0) {
         lab_reply_error(call, 1, NULL);
         return;
     }
@@ -138,9 +143,12 @@ static void get_answers(struct lab_call *call)
         lab_date(lab, a->received_ms, false, received);
         lab_date(lab, a->sent_ms, false, sent);
 
-        struct lab_field all[6] = { { "id", "id", number, true },         { "received", "received", received, false },
-                                    { "phone", "phone", a->phone, false }, { "message", "message", a->text, false },
-                                    { "to_phone", "to_phone", a->to, false }, { "sent", "sent", sent, false } };
+        struct lab_field all[6] = { { "id", "id", number, true },
+                                    { "received", "received", received, false },
+                                    { "phone", "phone", a->phone, false },
+                                    { "message", "message", a->text, false },
+                                    { "to_phone", "to_phone", a->to, false },
+                                    { "sent", "sent", sent, false } };
         struct lab_field text_last[6] = { all[0], all[1], all[2], all[4], all[5], all[3] };
 
         lab_list_item(call->out, call->fmt, first, "sms", call->fmt == 1 ? text_last : all, 6);
@@ -152,8 +160,10 @@ static void get_answers(struct lab_call *call)
 static void get_stat(struct lab_call *call)
 {
     char count[24], credit[32];
-    struct lab_field fields[5] = { { "login", "login", call->lab->b.login, false }, { "sms", "sms", count, false },
-                                   { "credit", "credit", credit, false },           { "debit", "debit", "0", false },
+    struct lab_field fields[5] = { { "login", "login", call->lab->b.login, false },
+                                   { "sms", "sms", count, false },
+                                   { "credit", "credit", credit, false },
+                                   { "debit", "debit", "0", false },
                                    { "currency", "currency", call->lab->b.currency, false } };
     int64_t ignored = 0;
 
@@ -256,8 +266,11 @@ void lab_method_get(struct lab_call *call)
     static const struct {
         const char *flag;
         void (*run)(struct lab_call *call);
-    } parts[] = { { "get_messages", get_messages },           { "get_answers", get_answers }, { "get_stat", get_stat },
-                  { "get_mega_accounts", get_mega_accounts }, { "get_price", get_price } };
+    } parts[] = { { "get_messages", get_messages },
+                  { "get_answers", get_answers },
+                  { "get_stat", get_stat },
+                  { "get_mega_accounts", get_mega_accounts },
+                  { "get_price", get_price } };
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         if (!lab_flag(call, parts[i].flag))
@@ -300,9 +313,12 @@ void lab_method_info(struct lab_call *call)
         }
         (void)snprintf(tz, sizeof tz, "%d", op->tz);
 
-        struct lab_field f[] = { { "country", "country", op->country, false }, { "operator", "operator", op->name, false },
-                                 { "region", "region", op->region, false },    { "mcc", "mcc", op->mcc, false },
-                                 { "mnc", "mnc", op->mnc, false },             { "tz", "tz", tz, false } };
+        struct lab_field f[] = { { "country", "country", op->country, false },
+                                 { "operator", "operator", op->name, false },
+                                 { "region", "region", op->region, false },
+                                 { "mcc", "mcc", op->mcc, false },
+                                 { "mnc", "mnc", op->mnc, false },
+                                 { "tz", "tz", tz, false } };
 
         if (many)
             lab_list_item(call->out, call->fmt, first, "info", f, ARRAY_LEN(f));
@@ -324,7 +340,8 @@ void lab_method_tinyurls(struct lab_call *call)
     long id;
     uint32_t n;
 
-    if (!lab_flag(call, "get") || lab_param_number(call, "id", LAB_LINKS_MAX, 0, &id) != 0 || (id == 0 && url[0] == '\0')) {
+    if (!lab_flag(call, "get") || lab_param_number(call, "id", LAB_LINKS_MAX, 0, &id) != 0 ||
+        (id == 0 && url[0] == '\0')) {
         lab_reply_error(call, 1, NULL);
         return;
     }
@@ -348,11 +365,15 @@ void lab_method_tinyurls(struct lab_call *call)
     (void)snprintf(all, sizeof all, "%u", link->clicks);
     (void)snprintf(today, sizeof today, "%u", link->day == day ? link->today : 0);
     (void)snprintf(yesterday, sizeof yesterday, "%u", link->day == day - 1 ? link->today : 0);
-    (void)snprintf(shown, sizeof shown, "http://%.200s/t/%u", call->request->host != NULL ? call->request->host : "127.0.0.1", n);
+    (void)snprintf(shown, sizeof shown, "http://%.200s/t/%u",
+                   call->request->host != NULL ? call->request->host : "127.0.0.1", n);
 
-    struct lab_field f[] = { { "id", "id", number, false },          { "cnt", "cnt", all, false },
-                             { "cnt_mon", "cnt_mon", all, false },   { "cnt_day", "cnt_day", today, false },
-                             { "cnt_yes", "cnt_yes", yesterday, false }, { "cnt_pmon", "cnt_pmon", "0", false },
+    struct lab_field f[] = { { "id", "id", number, false },
+                             { "cnt", "cnt", all, false },
+                             { "cnt_mon", "cnt_mon", all, false },
+                             { "cnt_day", "cnt_day", today, false },
+                             { "cnt_yes", "cnt_yes", yesterday, false },
+                             { "cnt_pmon", "cnt_pmon", "0", false },
                              { "link", "link", shown, false } };
 
     lab_record_write(call->out, call->fmt, "result", f, ARRAY_LEN(f));

@@ -223,7 +223,8 @@ static void choose_id(struct send_job *job)
 /* ---- replies ---- */
 
 /* Fields of one number for op=1; `status` and `error` only for a bad one. */
-static size_t number_fields(const struct lab *lab, const struct send_target *t, char store[4][32], struct lab_field f[5])
+static size_t number_fields(const struct lab *lab, const struct send_target *t, char store[4][32],
+                            struct lab_field f[5])
 {
     size_t n = 0;
 
@@ -391,10 +392,11 @@ static int send_it(struct send_job *job, unsigned *out_sms, int64_t *out_cost)
         call->reply->fault = fault;
     if (fault != LAB_FAULT_NONE && before)
         return 0;
-    if (error == 0 && lab->b.error_rate > 0 && lab->b.error_code != 3 && (lab->b.error_code < 6 || lab->b.error_code > 8) &&
-        lab_draw(lab->seed, lab->draws, 107) < lab->b.error_rate)
+    if (error == 0 && lab->b.error_rate > 0 && lab->b.error_code != 3 &&
+        (lab->b.error_code < 6 || lab->b.error_code > 8) && lab_draw(lab->seed, lab->draws, 107) < lab->b.error_rate)
         error = (int)lab->b.error_code;
-    if (error == 0 && lab->b.duplicates != 0 && lab_rate_over(lab, "send", lab_call_hash(call), 1, MINUTE_MS, call->now_ms))
+    if (error == 0 && lab->b.duplicates != 0 &&
+        lab_rate_over(lab, "send", lab_call_hash(call), 1, MINUTE_MS, call->now_ms))
         error = 9;
     if (error != 0)
         return error;

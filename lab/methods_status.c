@@ -25,20 +25,20 @@ static const uint8_t text_full[] = { SHOW_STATUS, SHOW_LAST_DATE, SHOW_ERR,     
                                      SHOW_SENDER, SHOW_NAME,      SHOW_MESSAGE, SHOW_COMMENT,   SHOW_TYPE,  SHOW_END };
 static const uint8_t values_full[] = { SHOW_STATUS, SHOW_LAST_TS, SHOW_ERR,     SHOW_SEND_TS, SHOW_PHONE, SHOW_COST,
                                        SHOW_SENDER, SHOW_NAME,    SHOW_MESSAGE, SHOW_COMMENT, SHOW_TYPE,  SHOW_END };
-static const uint8_t named_full[] = { SHOW_STATUS,    SHOW_LAST_DATE, SHOW_LAST_TS, SHOW_FLAG,   SHOW_ERR,
-                                      SHOW_SEND_DATE, SHOW_SEND_TS,   SHOW_PHONE,   SHOW_COST,   SHOW_SENDER,
-                                      SHOW_NAME,      SHOW_MESSAGE,   SHOW_COMMENT, SHOW_TYPE,   SHOW_SMS_CNT,
-                                      SHOW_END };
-static const uint8_t text_place[] = { SHOW_STATUS,  SHOW_LAST_DATE, SHOW_ERR,    SHOW_SEND_DATE, SHOW_PHONE,
-                                      SHOW_COUNTRY, SHOW_OPERATOR,  SHOW_REGION, SHOW_COST,      SHOW_SENDER,
-                                      SHOW_NAME,    SHOW_MESSAGE,   SHOW_COMMENT, SHOW_TYPE,     SHOW_END };
+static const uint8_t named_full[] = { SHOW_STATUS,  SHOW_LAST_DATE, SHOW_LAST_TS, SHOW_FLAG,
+                                      SHOW_ERR,     SHOW_SEND_DATE, SHOW_SEND_TS, SHOW_PHONE,
+                                      SHOW_COST,    SHOW_SENDER,    SHOW_NAME,    SHOW_MESSAGE,
+                                      SHOW_COMMENT, SHOW_TYPE,      SHOW_SMS_CNT, SHOW_END };
+static const uint8_t text_place[] = { SHOW_STATUS,  SHOW_LAST_DATE, SHOW_ERR,     SHOW_SEND_DATE, SHOW_PHONE,
+                                      SHOW_COUNTRY, SHOW_OPERATOR,  SHOW_REGION,  SHOW_COST,      SHOW_SENDER,
+                                      SHOW_NAME,    SHOW_MESSAGE,   SHOW_COMMENT, SHOW_TYPE,      SHOW_END };
 static const uint8_t values_place[] = { SHOW_STATUS,  SHOW_LAST_TS,  SHOW_ERR,    SHOW_SEND_TS, SHOW_PHONE,
                                         SHOW_COUNTRY, SHOW_OPERATOR, SHOW_REGION, SHOW_COST,    SHOW_SENDER,
                                         SHOW_NAME,    SHOW_MESSAGE,  SHOW_END };
-static const uint8_t named_place[] = { SHOW_STATUS,   SHOW_LAST_DATE, SHOW_LAST_TS, SHOW_FLAG,    SHOW_ERR,
-                                       SHOW_SEND_DATE, SHOW_SEND_TS,  SHOW_PHONE,   SHOW_COST,    SHOW_SENDER,
-                                       SHOW_NAME,      SHOW_MESSAGE,  SHOW_COMMENT, SHOW_TYPE,    SHOW_SMS_CNT,
-                                       SHOW_COUNTRY,   SHOW_OPERATOR, SHOW_OPERATOR_ORIG, SHOW_REGION, SHOW_MCCMNC,
+static const uint8_t named_place[] = { SHOW_STATUS,    SHOW_LAST_DATE, SHOW_LAST_TS,       SHOW_FLAG,   SHOW_ERR,
+                                       SHOW_SEND_DATE, SHOW_SEND_TS,   SHOW_PHONE,         SHOW_COST,   SHOW_SENDER,
+                                       SHOW_NAME,      SHOW_MESSAGE,   SHOW_COMMENT,       SHOW_TYPE,   SHOW_SMS_CNT,
+                                       SHOW_COUNTRY,   SHOW_OPERATOR,  SHOW_OPERATOR_ORIG, SHOW_REGION, SHOW_MCCMNC,
                                        SHOW_END };
 static const uint8_t *const orders[3][3] = { { text_short, values_short, named_short },
                                              { text_full, values_full, named_full },

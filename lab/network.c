@@ -160,7 +160,8 @@ static void magic(int group, int code, struct lab_outcome *out)
         break;
     case 4:
         if (code >= 1 && code <= 5)
-            out->odd = (uint8_t[]){ 0, LAB_ODD_LOST, LAB_ODD_TWICE, LAB_ODD_BAD_HASH, LAB_ODD_EARLY, LAB_ODD_REVERSED }[code];
+            out->odd =
+                (uint8_t[]){ 0, LAB_ODD_LOST, LAB_ODD_TWICE, LAB_ODD_BAD_HASH, LAB_ODD_EARLY, LAB_ODD_REVERSED }[code];
         break;
     case 5:
         out->odd = LAB_ODD_ECHO;
@@ -187,7 +188,8 @@ void lab_outcome_of(const struct lab *lab, const char *phone, const char *text, 
 
     memset(out, 0, sizeof *out);
     out->status = LAB_DELIVERED;
-    out->delay_ms = (int64_t)(b->delay_min_ms + (b->delay_max_ms - b->delay_min_ms) * lab_draw(lab->seed, key, DRAW_DELAY));
+    out->delay_ms =
+        (int64_t)(b->delay_min_ms + (b->delay_max_ms - b->delay_min_ms) * lab_draw(lab->seed, key, DRAW_DELAY));
     if (strncmp(phone, "7900000", 7) == 0 && strlen(phone) == 11) {
         magic(phone[7] - '0', (int)strtol(phone + 8, NULL, 10), out);
         return;

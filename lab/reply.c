@@ -172,6 +172,7 @@ void lab_date(const struct lab *lab, int64_t ms, bool short_year, char out[24])
     time_t t = (time_t)(ms / 1000 + (int64_t)(lab->b.timezone_h * 3600));
     struct tm tm;
 
-    if (ms <= 0 || gmtime_r(&t, &tm) == NULL || strftime(out, 24, short_year ? "%d.%m.%y %H:%M:%S" : "%d.%m.%Y %H:%M:%S", &tm) == 0)
+    if (ms <= 0 || gmtime_r(&t, &tm) == NULL ||
+        strftime(out, 24, short_year ? "%d.%m.%y %H:%M:%S" : "%d.%m.%Y %H:%M:%S", &tm) == 0)
         out[0] = '\0';
 }

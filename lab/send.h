@@ -6,7 +6,7 @@
 
 enum { LAB_PHONE_SIZE = 64, LAB_ID_MAX = 40 };
 
-struct send_line { /* one text */
+struct send_line {                                   /* one text */
     size_t text_at, text_len, comment_at, sender_at; /* in send_job.texts, each with its NUL */
     int64_t at_ms;                                   /* only if has_time */
     unsigned parts;

@@ -142,7 +142,8 @@ static int valid_of(const char *s, int64_t *out_ms)
     *out_ms = 0;
     if (len == 0 || strcmp(s, "0") == 0)
         return 0;
-    if (!(len == 5 && digits(s, 2, &h) && s[2] == ':' && digits(s + 3, 2, &m)) && !(len <= 2 && digits(s, (int)len, &h)))
+    if (!(len == 5 && digits(s, 2, &h) && s[2] == ':' && digits(s + 3, 2, &m)) &&
+        !(len <= 2 && digits(s, (int)len, &h)))
         return ERR_SYNTAX;
     if (h * 60 + m < 1 || h * 60 + m > 1440 || m > 59)
         return ERR_RANGE;
@@ -156,10 +157,10 @@ static const struct kind {
     const char *flag, *prefix;
     enum lab_type type;
 } kinds[] = {
-    { "hlr", "__HLR__", LAB_HLR },    { "ping", "__PING__", LAB_PING },     { "flash", NULL, LAB_FLASH },
-    { "push", NULL, LAB_PUSH },       { "mms", "__MMS__", LAB_MMS },        { "mail", "__MAIL__", LAB_MAIL },
-    { "call", "__CALL__", LAB_CALL }, { "viber", "__VIBER__", LAB_VIBER },  { "soc", "__SOC__", LAB_SOC },
-    { "tg", NULL, LAB_TELEGRAM },     { "whatsapp", NULL, LAB_WHATSAPP },   { "bot", NULL, LAB_TELEGRAM },
+    { "hlr", "__HLR__", LAB_HLR },    { "ping", "__PING__", LAB_PING },    { "flash", NULL, LAB_FLASH },
+    { "push", NULL, LAB_PUSH },       { "mms", "__MMS__", LAB_MMS },       { "mail", "__MAIL__", LAB_MAIL },
+    { "call", "__CALL__", LAB_CALL }, { "viber", "__VIBER__", LAB_VIBER }, { "soc", "__SOC__", LAB_SOC },
+    { "tg", NULL, LAB_TELEGRAM },     { "whatsapp", NULL, LAB_WHATSAPP },  { "bot", NULL, LAB_TELEGRAM },
 };
 
 static bool needs_no_text(enum lab_type type)
@@ -188,7 +189,8 @@ static void shorten_links(struct send_job *job, const char *s, size_t len, struc
     for (size_t i = 0; i < len;) {
         struct lab *lab = job->call->lab;
 
-        if ((starts(s + i, len - i, "http://") || starts(s + i, len - i, "https://")) && lab->link_count < LAB_LINKS_MAX) {
+        if ((starts(s + i, len - i, "http://") || starts(s + i, len - i, "https://")) &&
+            lab->link_count < LAB_LINKS_MAX) {
             size_t n = 0;
 
             while (i + n < len && (unsigned char)s[i + n] > ' ')

@@ -10,7 +10,7 @@ enum {
     SHOW_LAST_DATE,
     SHOW_LAST_TS,
     SHOW_ERR,
-    SHOW_ERR_IF,  /* only when not zero */
+    SHOW_ERR_IF, /* only when not zero */
     SHOW_FLAG,
     SHOW_FLAG_IF, /* only when not zero */
     SHOW_SEND_DATE,
