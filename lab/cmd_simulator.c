@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_simulator.c - `smppbridge simulator`: the simulated aggregator as a program of its own, until a signal ends it. */
+#include "lab/lab.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lab/command.h"
+
+static const struct command_help help = {
+    "simulator",
+    "The aggregator's HTTP service, simulated: account alex, password 123, API key lab. Same seed and same requests "
+    "give\n"
+    "the same outcomes; numbers 7900000xxxx have outcomes of their own (lab/network.c). Settings and counters: GET\n"
+    "/lab/behaviour, /lab/accepted, /lab/messages, /lab/callbacks; PUT /lab/behaviour changes settings live.",
+    "smppbridge simulator --seed 7 --callback 'http://127.0.0.1:8080/smsc/callback?charset=utf-8'",
+};
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    UNUSED(number);
+    uv_stop(handle->loop);
+}
+
+int lab_cmd_simulator(int argc, char **argv)
+{
+    const char *listen = "127.0.0.1:8088", *script = NULL, *callback = NULL, *token = NULL;
+    double seed = 1, keep = 0;
+    const struct option_row rows[] = {
+        { "--listen", "ADDR", OPTION_TEXT, &listen, 0, 0, "host:port (127.0.0.1:8088; port 0: any free one)" },
+        { "--script", "FILE", OPTION_TEXT, &script, 0, 0,
+          "settings as one flat JSON object, as PUT /lab/behaviour takes" },
+        { "--seed", "N", OPTION_NUMBER, &seed, 0, 9007199254740992.0, "of all outcomes (1)" },
+        { "--callback", "URL", OPTION_TEXT, &callback, 0, 0, "the client's handler, as set in the account" },
+        { "--keep", "N", OPTION_NUMBER, &keep, 0, 50000000, "messages kept (500000)" },
+        { "--token", "TEXT", OPTION_TEXT, &token, 0, 0,
+          "asked for /lab/ from beyond loopback; needed to listen there" },
+    };
+    int status = options_read(&help, rows, ARRAY_LEN(rows), argc, argv);
+    struct simulator_opts opts;
+    struct simulator *sim;
+    uv_loop_t loop;
+    uv_signal_t signals[2];
+    uint16_t port;
+    char why[256];
+
+    if (status != COMMAND_GO)
+        return status;
+    if (strrchr(listen, ':') == NULL)
+        return usage_error(&help, "--listen must be host:port, got \"%s\"", listen);
+    opts = (struct simulator_opts){ .address = listen,
+                                    .seed = (uint64_t)seed,
+                                    .script = script,
+                                    .callback_url = callback,
+                                    .token = token,
+                                    .max_messages = (size_t)keep };
+    if (uv_loop_init(&loop) != 0)
+        return 1;
+    status = simulator_create(&loop, &opts, &sim, &port, why);
+    if (status != 0) {
+        (void)fprintf(stderr, "smppbridge simulator: %s\n", why);
+        (void)uv_run(&loop, UV_RUN_DEFAULT);
+        (void)uv_loop_close(&loop);
+        return status == ERR_CONFIG || status == ERR_DENIED || status == ERR_SYNTAX ? 2 : 1;
+    }
+    if (token != NULL)
+        (void)fprintf(stderr, "warning: whoever reaches this address can use the simulated account\n");
+    (void)printf("simulator on http://%.*s:%u/sys/ (login alex, psw 123, apikey lab; seed %.0f)\n",
+                 (int)(strrchr(listen, ':') - listen), listen, port, seed);
+    (void)fflush(stdout);
+
+    static const int numbers[2] = { SIGINT, SIGTERM };
+    for (int i = 0; i < 2; i++) {
+        (void)uv_signal_init(&loop, &signals[i]);
+        (void)uv_signal_start(&signals[i], on_signal, numbers[i]);
+    }
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    for (int i = 0; i < 2; i++)
+        uv_close((uv_handle_t *)&signals[i], NULL);
+    simulator_destroy(sim);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&loop);
+    return 0;
+}
