@@ -201,7 +201,7 @@ static void forged_callbacks_are_refused(void **state)
         "id=gw-1&phone=79990000001&status=1&sha1=",
         "id=gw-1&phone=79990000001&status=1&sha1=0000000000000000000000000000000000000000",
         "id=gw-1&phone=79990000001&status=1&sha1=00000000000000000000000000000000000000000000000000000000",
-        "id=gw-1&phone=79990000001&status=1&sha1=" SECRET,
+        "id=gw-1&phone=79990000001&status=1&sha1=s3cret-key_1",
         "status=1&sha1=x",
         "id=1&phone=2&status=nonsense&sha1=x", /* a stranger is not told what else is wrong */
         "mes=&sha1=",
