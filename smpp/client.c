@@ -96,7 +96,11 @@ static void put_header(struct smpp_client *c, uint32_t command_id, uint32_t stat
     write_u32(&w, status);
     write_u32(&w, sequence_number);
     buf_add(smpp_link_out(&c->link), header, sizeof header);
-    smpp_link_queued(&c->link); /* a full buffer: the answer is missing and the server's timers say so */
+    if (!smpp_link_queued(&c->link)) { /* answers are lost: over, but from the loop */
+        c->why = "server does not read";
+        c->until_ms = smpp_turn_now_ms(c->turn);
+        rearm(c);
+    }
 }
 
 static int put_pdu(struct smpp_client *c, const struct smpp_pdu *pdu)
@@ -144,8 +148,12 @@ static void on_alarm(struct smpp_alarm *alarm, uint64_t now_ms)
         timed_out = true;
         c->ops->on_response(c->owner, cookie, SMPP_DELIVER_TIMED_OUT, 0, NULL);
     }
-    if (c->state != CLIENT_CLOSED && now_ms >= c->until_ms)
-        end(c, c->state == CLIENT_UNBINDING ? "unbind unanswered" : "no answer to bind");
+    if (c->state != CLIENT_CLOSED && now_ms >= c->until_ms) {
+        if (c->why != NULL)
+            end(c, c->why);
+        else
+            end(c, c->state == CLIENT_UNBINDING ? "unbind unanswered" : "no answer to bind");
+    }
     if (c->state == CLIENT_BOUND) {
         if (c->asked && now_ms >= c->asked_until_ms)
             end(c, "enquire_link unanswered");
@@ -289,7 +297,7 @@ static void on_read_done(struct smpp_link *link)
 
 static void on_paused(struct smpp_link *link)
 {
-    UNUSED(link); /* enquire_link finds out whether the server is still there */
+    UNUSED(link); /* never: see max_output_bytes */
 }
 
 static void on_flushed(struct smpp_link *link)
@@ -407,6 +415,8 @@ int smpp_client_create(uv_loop_t *loop, const struct smpp_client_opts *opts, con
         smpp_tls_destroy(tls);
         goto failed;
     }
+    /* Two ends that each wait for the other to read would wait for ever: this end always reads. */
+    c->link.max_output_bytes = SIZE_MAX;
     c->until_ms = smpp_turn_now_ms(c->turn) + c->opts.response_timeout_ms;
     rearm(c);
     if (smpp_link_connect(&c->link, c->opts.host, c->opts.port, tls) != 0)
@@ -424,7 +434,7 @@ int smpp_client_send(struct smpp_client *c, struct smpp_pdu *pdu, uint64_t cooki
 
     if (c->state != CLIENT_BOUND)
         return ERR_STATE;
-    if (smpp_link_unsent(&c->link) > c->link.max_output_bytes) {
+    if (smpp_link_unsent(&c->link) > SMPP_OUTPUT_DEFAULT) {
         c->blocked = true;
         return ERR_FULL;
     }
@@ -445,9 +455,9 @@ int smpp_client_send(struct smpp_client *c, struct smpp_pdu *pdu, uint64_t cooki
 
 uint32_t smpp_client_room(const struct smpp_client *c)
 {
-    return c->state != CLIENT_BOUND || smpp_link_unsent(&c->link) > c->link.max_output_bytes
-               ? 0
-               : smpp_window_room(&c->window);
+    bool can = c->state == CLIENT_BOUND && smpp_link_unsent(&c->link) <= SMPP_OUTPUT_DEFAULT;
+
+    return can ? smpp_window_room(&c->window) : 0;
 }
 
 void smpp_client_unbind(struct smpp_client *c)

@@ -55,7 +55,7 @@ struct smpp_link {
     struct smpp_link_write *writing; /* NULL: libuv holds nothing of ours */
     struct buf held;                 /* input for the next turn, or half a PROXY header */
     size_t held_at;
-    size_t max_output_bytes;
+    size_t max_output_bytes; /* SIZE_MAX: reading never pauses, the owner bounds what it queues */
     struct smpp_chore flush;
     struct smpp_chore resume;
     unsigned budget;  /* PDUs this turn may still take */

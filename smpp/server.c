@@ -132,6 +132,16 @@ static void on_refused_closed(uv_handle_t *handle)
     free(handle);
 }
 
+/* Trouble with somebody who has no session. */
+static void report(struct smpp_server *server, const char *address, const char *what)
+{
+    struct smpp_session_info info = { .system_id = "", .system_type = "", .address = address };
+
+    info.since_ms = clock_wall_ms();
+    if (server->ops->on_trouble != NULL)
+        server->ops->on_trouble(server->owner, &info, what);
+}
+
 /* Too many: taken and closed, without a session. */
 static void turn_away(struct smpp_server *server, uv_stream_t *listener, const char *what)
 {
@@ -147,12 +157,7 @@ static void turn_away(struct smpp_server *server, uv_stream_t *listener, const c
     if (uv_accept(listener, (uv_stream_t *)tcp) == 0 && uv_tcp_getpeername(tcp, (struct sockaddr *)&peer, &len) == 0)
         net_text((struct sockaddr *)&peer, address);
     uv_close((uv_handle_t *)tcp, on_refused_closed);
-    if (server->ops->on_trouble != NULL) {
-        struct smpp_session_info info = { .system_id = "", .system_type = "", .address = address };
-
-        info.since_ms = clock_wall_ms();
-        server->ops->on_trouble(server->owner, &info, what);
-    }
+    report(server, address, what);
 }
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -162,8 +167,10 @@ static void on_connection(uv_stream_t *stream, int status)
     struct smpp_tls *tls = NULL;
     struct smpp_session *s;
 
-    if (status != 0)
-        return; /* the peer was gone before we looked, or no descriptors: libuv tries again */
+    if (status != 0) {
+        report(server, "?", "accept failed"); /* no descriptors left: libuv has turned the peer away */
+        return;
+    }
     if (server->opts.max_sessions > 0 && server->live >= server->opts.max_sessions) {
         turn_away(server, stream, "too many connections");
         return;
@@ -298,16 +305,23 @@ void smpp_server_configure(struct smpp_server *server, const struct smpp_server_
     char *system_id = strdup(opts->system_id == NULL ? "" : opts->system_id);
 
     server->opts = *opts;
-    if (server->opts.max_pdu_bytes < SMPP_UNBOUND_MAX || server->opts.max_pdu_bytes > UINT32_MAX)
+    if (server->opts.max_pdu_bytes == 0 || server->opts.max_pdu_bytes > UINT32_MAX)
         server->opts.max_pdu_bytes = SMPP_PDU_MAX;
+    if (server->opts.max_pdu_bytes < SMPP_UNBOUND_MAX)
+        server->opts.max_pdu_bytes = SMPP_UNBOUND_MAX;
     if (system_id != NULL) {
         free(server->system_id);
         server->system_id = system_id;
     }
     server->opts.system_id = server->system_id;
     for (uint32_t i = 0; i < server->slot_count; i++) {
-        if (server->slots[i].session != NULL)
-            smpp_session_rearm(server->slots[i].session);
+        struct smpp_session *s = server->slots[i].session;
+
+        if (s == NULL)
+            continue;
+        if (s->was_bound)
+            smpp_framer_limit(&s->link.framer, (uint32_t)server->opts.max_pdu_bytes);
+        smpp_session_rearm(s);
     }
 }
 
@@ -374,7 +388,7 @@ int smpp_answer(struct smpp_server *server, const struct smpp_ticket *ticket, ui
 {
     struct smpp_session *s = find(server, ticket->session);
 
-    if (s == NULL)
+    if (s == NULL || !smpp_session_can_answer(s))
         return ERR_GONE;
     smpp_session_put(s, ticket->command_id | CMD_RESPONSE, status, ticket->sequence_number,
                      status == STATUS_ROK ? message_id : NULL);
@@ -386,7 +400,7 @@ int smpp_answer_pdu(struct smpp_server *server, const struct smpp_ticket *ticket
 {
     struct smpp_session *s = find(server, ticket->session);
 
-    if (s == NULL)
+    if (s == NULL || !smpp_session_can_answer(s))
         return ERR_GONE;
     response->command_id = ticket->command_id | CMD_RESPONSE;
     response->sequence_number = ticket->sequence_number;

@@ -65,7 +65,8 @@ enum smpp_deliver_end {
 #define SMPP_LATER UINT32_MAX /* on_request: will be answered by smpp_answer */
 
 /* Calls up. All on the loop thread; none is made from inside a call into this room, except on_deliver_end from
- * smpp_session_close. The callee must not destroy the server. */
+ * smpp_session_close, and on_pdu for what a call sends: it looks and calls nothing here. The callee must not destroy the
+ * server. */
 struct smpp_server_ops {
     /* May it bind? Returns the bind_resp's status; fills *grant on STATUS_ROK. The session is not yet listed.
      * `probe` (may be ignored): sessions to be asked with enquire_link when the account is full, see server.c. */

@@ -80,6 +80,11 @@ static void queued(struct smpp_session *s, size_t start)
                                out->len - start);
 }
 
+bool smpp_session_can_answer(const struct smpp_session *s)
+{
+    return s->state != ST_LINGER && s->state != ST_CLOSED;
+}
+
 /* Written here and not by the codec: the answers nearly all traffic is made of have no fields worth checking. */
 void smpp_session_put(struct smpp_session *s, uint32_t command_id, uint32_t status, uint32_t sequence_number,
                       const char *message_id)
@@ -398,8 +403,6 @@ static void on_pdu(struct smpp_link *link, const uint8_t *pdu, size_t len)
     struct smpp_session *s = SESSION_OF(link, link);
 
     s->info.pdus_in++;
-    s->asked = 0;
-    s->probed_until_ms = UINT64_MAX;
     if (s->server->ops->on_pdu != NULL)
         s->server->ops->on_pdu(s->server->owner, smpp_session_facts(s), false, pdu, len);
     if (s->state != ST_CLOSED)
@@ -410,7 +413,10 @@ static void on_read_done(struct smpp_link *link)
 {
     struct smpp_session *s = SESSION_OF(link, link);
 
+    /* Half a PDU is a sign of life as well. */
     s->last_in_ms = now_of(s);
+    s->asked = 0;
+    s->probed_until_ms = UINT64_MAX;
 }
 
 /* The first four bytes of another protocol: text (HTTP, SSH, a PROXY header nobody expects) or a TLS record. */
@@ -564,8 +570,12 @@ uint32_t smpp_handle_bind(struct smpp_session *s, const struct smpp_pdu *pdu)
 
 uint32_t smpp_handle_unbind(struct smpp_session *s, const struct smpp_pdu *pdu)
 {
+    if (s->state == ST_FINISHING && s->owes_unbind)
+        return STATUS_ROK; /* a repeat: the first is answered in its turn */
     s->peer_unbind = pdu->sequence_number;
     s->owes_unbind = true;
+    if (s->state == ST_FINISHING)
+        return SMPP_LATER; /* after the answer to ours */
     if (s->why == NULL)
         s->why = "unbound by peer";
     smpp_session_step(s, EV_PEER_UNBIND);
@@ -623,7 +633,7 @@ void smpp_handle_response(struct smpp_session *s, const struct smpp_pdu *header)
         break;
     }
     /* A nack to our unbind ends the session as well as its answer would. */
-    if (s->state == ST_UNBINDING &&
+    if ((s->state == ST_UNBINDING || s->state == ST_FINISHING) && s->our_unbind != 0 &&
         (header->command_id == (CMD_UNBIND | CMD_RESPONSE) || (nacked && header->sequence_number == s->our_unbind)))
         smpp_session_step(s, EV_UNBIND_RESP);
     else

@@ -63,6 +63,8 @@ void smpp_session_rearm(struct smpp_session *s);
 const struct smpp_session_info *smpp_session_facts(struct smpp_session *s);
 void smpp_session_trouble(struct smpp_session *s, const char *what);
 
+/* False: it has said its last word, an answer would come after the unbind_resp. */
+bool smpp_session_can_answer(const struct smpp_session *s);
 /* Queue a PDU that is a header, and a message_id unless that is NULL. */
 void smpp_session_put(struct smpp_session *s, uint32_t command_id, uint32_t status, uint32_t sequence_number,
                       const char *message_id);

@@ -3,7 +3,7 @@
  * session_fsm.c - which state follows which event [SMPP34 2.2, 7.2].
  *
  * A pair missing from the table reads as ST_NONE (0): a bug in the caller. Two unbinds crossing on the wire are in order:
- * ours stays unanswered when the peer's comes first, the peer's is answered at once.
+ * the peer's is answered when everything else is, and the answer to ours no longer matters.
  */
 #include "smpp/session_fsm.h"
 
@@ -38,7 +38,6 @@ static const struct smpp_step table[ST_COUNT][EV_COUNT] = {
     },
     [ST_FINISHING] = {
         [EV_UNBIND] = { ST_FINISHING, DO_NOTHING },
-        [EV_PEER_UNBIND] = { ST_FINISHING, DO_ANSWER },  /* a repeat, or after the answer to ours */
         [EV_UNBIND_RESP] = { ST_FINISHING, DO_NOTHING }, /* to ours, sent before the peer's came */
         [EV_ANSWERED] = { ST_LINGER, DO_ANSWER | DO_LINGER },
         [EV_HANG_UP] = { ST_LINGER, DO_LINGER },

@@ -327,6 +327,27 @@ static void answers_owed_are_given_when_we_unbind(void **state)
     world_destroy(w);
 }
 
+static void unbinds_may_cross(void **state)
+{
+    struct world *w = world_create();
+
+    (void)state;
+    world_listen(w, false);
+
+    struct raw *r = raw_bound(w, CMD_BIND_TRANSMITTER);
+
+    smpp_session_unbind(w->server, w->last_session, "operator");
+    raw_send_header(r, 16, CMD_UNBIND, 0, 3);
+    NEXT_IS(w, r, CMD_UNBIND, 0, 1);
+    NEXT_IS(w, r, CMD_UNBIND | CMD_RESPONSE, 0, 3);
+    raw_send_header(r, 16, CMD_UNBIND | CMD_RESPONSE, 0, 1);
+    RUN_UNTIL(w, r->eof);
+    raw_close(r);
+    RUN_UNTIL(w, w->unbound == 1);
+    assert_int_equal(0, w->troubles);
+    world_destroy(w);
+}
+
 static void count_session(void *arg, const struct smpp_session_info *session)
 {
     assert_non_null(session->system_id);
@@ -440,6 +461,7 @@ int main(void)
         cmocka_unit_test(drain_unbinds_everybody),
         cmocka_unit_test(drain_ends_at_its_deadline_and_when_nobody_is_there),
         cmocka_unit_test(answers_owed_are_given_when_we_unbind),
+        cmocka_unit_test(unbinds_may_cross),
         cmocka_unit_test(slots_are_reused_with_another_generation),
         cmocka_unit_test(outbind_connects_and_serves_the_bind),
     };

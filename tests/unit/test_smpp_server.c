@@ -387,6 +387,8 @@ static void unbind_waits_for_answers_owed(void **state)
     raw_send_header(r, 16, CMD_UNBIND, 0, 3);
     raw_send_pdu(r, &sm, 4); /* too late */
     NEXT_IS(w, r, CMD_SUBMIT_SM | CMD_RESPONSE, STATUS_RSYSERR, 4);
+    raw_send_header(r, 16, CMD_UNBIND, 0, 5); /* impatient */
+    NEXT_IS(w, r, CMD_UNBIND | CMD_RESPONSE, STATUS_ROK, 5);
     assert_int_equal(1, w->ticket_count);
     assert_int_equal(0, smpp_answer(w->server, &w->tickets[0], STATUS_ROK, "1"));
     NEXT_IS(w, r, CMD_SUBMIT_SM | CMD_RESPONSE, STATUS_ROK, 2);
@@ -411,7 +413,9 @@ static void unbind_is_answered_in_the_end_and_closed_after_it(void **state)
     raw_send_pdu(r, &sm, 2);
     raw_send_header(r, 16, CMD_UNBIND, 0, 3);
     NEXT_IS(w, r, CMD_UNBIND | CMD_RESPONSE, STATUS_ROK, 3);
-    RUN_UNTIL(w, r->eof); /* this peer waits for us to close */
+    assert_int_equal(ERR_GONE,
+                     smpp_answer(w->server, &w->tickets[0], STATUS_ROK, "1")); /* not behind the unbind_resp */
+    RUN_UNTIL(w, r->eof);                                                      /* this peer waits for us to close */
     assert_int_equal(ERR_GONE, smpp_answer(w->server, &w->tickets[0], STATUS_ROK, "1"));
     raw_close(r);
     world_destroy(w);
