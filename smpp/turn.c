@@ -9,6 +9,7 @@
 #include "smpp/turn.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -257,6 +258,16 @@ void smpp_turn_return(struct smpp_turn *t, struct buf *b)
 
 /* ---- life ---- */
 
+/* libuv writes with write(2): to a peer that has gone that is a signal, and its default is the end of the process.
+ * A handler somebody has set stays. */
+static void ignore_sigpipe(void)
+{
+    struct sigaction now;
+
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
+}
+
 struct smpp_turn *smpp_turn_get(uv_loop_t *loop)
 {
     struct smpp_turn *t = turns;
@@ -270,6 +281,7 @@ struct smpp_turn *smpp_turn_get(uv_loop_t *loop)
     t = malloc(sizeof *t);
     if (t == NULL)
         return NULL;
+    ignore_sigpipe();
     memset(t, 0, offsetof(struct smpp_turn, read_buffer)); /* the read buffer is not touched before it is used */
     t->loop = loop;
     t->users = 1;
