@@ -58,13 +58,18 @@ static const char *const write_sql[WRITE_STATEMENT_COUNT] = {
     [DO_META] = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
     [DO_ONCE] = "INSERT INTO once (key, at_ms) VALUES (?1, ?2)",
     [DO_NAME] = "INSERT OR REPLACE INTO names (name, n) VALUES (?1, ?2)",
-    [DO_PHONE] = "INSERT OR IGNORE INTO phones (phone, id) VALUES (?1, ?2)",
-    [DO_OLD_MESSAGES] = "SELECT id, kind, source, dest FROM messages WHERE id > ?1 AND id < ?2 AND accepted_ms < ?3"
+    [DO_PHONE] = "INSERT OR IGNORE INTO phones (run, phone, id) VALUES (?1, ?2, ?3)",
+    [DO_RUN] = "INSERT OR REPLACE INTO runs (run, low, high) VALUES (?1, ?2, ?3)",
+    [DO_RUN_LOW] = "UPDATE runs SET low = ?2 WHERE run = ?1 AND low > ?2",
+    [DO_OLD_MESSAGES] = "SELECT id FROM messages WHERE id > ?1 AND id < ?2 AND accepted_ms < ?3"
                         " AND NOT EXISTS (SELECT 1 FROM open WHERE open.id = messages.id) ORDER BY id LIMIT ?4",
     [DO_DROP_MESSAGE] = "DELETE FROM messages WHERE id = ?1",
     [DO_DROP_RESULT] = "DELETE FROM results WHERE id = ?1",
     [DO_DROP_NOTES] = "DELETE FROM notes WHERE message_id = ?1",
-    [DO_DROP_PHONE] = "DELETE FROM phones WHERE phone = ?1 AND id = ?2",
+    [DO_OLD_RUN] = "SELECT run FROM runs WHERE run > ?1 AND run < ?2 AND NOT EXISTS"
+                   " (SELECT 1 FROM messages WHERE id BETWEEN low AND high) ORDER BY run LIMIT 1",
+    [DO_DROP_PHONES] = "DELETE FROM phones WHERE run = ?1",
+    [DO_DROP_RUN] = "DELETE FROM runs WHERE run = ?1",
     [DO_OLD_SENDS] =
         "SELECT upid, members FROM sends WHERE upid > ?1 AND upid < ?2 AND at_ms < ?3 ORDER BY upid LIMIT ?4",
     [DO_DROP_SEND] = "DELETE FROM sends WHERE upid = ?1",

@@ -31,11 +31,15 @@ enum write_statement {
     DO_ONCE,
     DO_NAME,
     DO_PHONE,
+    DO_RUN,
+    DO_RUN_LOW,
     DO_OLD_MESSAGES,
     DO_DROP_MESSAGE,
     DO_DROP_RESULT,
     DO_DROP_NOTES,
-    DO_DROP_PHONE,
+    DO_OLD_RUN,
+    DO_DROP_PHONES,
+    DO_DROP_RUN,
     DO_OLD_SENDS,
     DO_DROP_SEND,
     DO_OLD_ONCES,
@@ -45,22 +49,23 @@ enum write_statement {
 
 struct phone_row {
     uint64_t phone;
-    uint64_t id; /* 0: the message is gone already */
+    uint64_t id;
 };
 
 /* The phone index lags behind the rows: see sqlite_phones.c. */
 struct phones {
     struct phone_row *pending; /* committed (or being committed), not in any run yet */
     size_t pending_count, pending_room;
-    struct phone_row *run; /* sorted, being written */
+    struct phone_row *rows; /* the run: sorted, being written */
     size_t run_count, run_room, run_at;
-    uint64_t run_high;                                /* highest id of the run */
+    int64_t run;                                      /* its number; the last one's when none is being written */
+    uint64_t run_low, run_high;                       /* lowest and highest id of the run */
     uint64_t indexed;                                 /* every message up to this id is in the index */
     size_t mark_pending, mark_run_count, mark_run_at; /* to undo a transaction */
     uint64_t mark_indexed;
 };
 
-enum expire_stage { EXPIRE_IDLE, EXPIRE_MESSAGES, EXPIRE_SENDS, EXPIRE_ONCES };
+enum expire_stage { EXPIRE_IDLE, EXPIRE_MESSAGES, EXPIRE_RUNS, EXPIRE_SENDS, EXPIRE_ONCES };
 
 struct sqlite_engine {
     struct store *store;
@@ -91,7 +96,6 @@ void phones_begin(struct phones *p);                              /* before a tr
 int phones_add(struct sqlite_engine *e, const struct message *m); /* inside it */
 int phones_fill(struct sqlite_engine *e);                         /* inside it, at its end */
 void phones_undo(struct phones *p);                               /* it was rolled back */
-void phones_forget(struct phones *p, uint64_t id);
 void phones_finish(struct phones *p);
 #define PHONES_META "_phones_upto"
 

@@ -2,11 +2,12 @@
 /*
  * sqlite_phones.c - the phone index, filled in sorted runs behind the writer.
  *
- * Phones come in random order; inserting each with its message would touch a random page per message and cost more than
- * the message itself. So (phone, id) pairs gather in memory, are sorted when RUN_ROWS have come, and each later
- * transaction writes a stretch of the run in proportion to its own size, so that no commit stalls for the whole of it.
- * The mark `indexed` moves when a run is complete, in the same transaction. Invariant: a stored message is in the index,
- * or its id is above `indexed`, where a search looks at the rows themselves.
+ * Phones come in random order; an index in that order would touch a random page per message, and cost more than the
+ * message itself the larger it grew. So (phone, id) pairs gather in memory until RUN_ROWS have come, are sorted, and are
+ * appended to the table `phones` under the number of their run: nothing old is touched, a search looks into each run
+ * once, and retention drops whole runs. Each transaction writes a stretch of the run in proportion to its own size, so
+ * that no commit stalls for the whole of it. The mark `indexed` moves when a run is complete, in the same transaction.
+ * Invariant: a stored message is in a run, or its id is above `indexed`, where a search looks at the rows themselves.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +29,24 @@ static int insert(struct sqlite_engine *e, const struct phone_row *row)
 {
     sqlite3_stmt *st = e->st[DO_PHONE];
 
-    (void)sqlite3_bind_int64(st, 1, (sqlite3_int64)row->phone);
-    (void)sqlite3_bind_int64(st, 2, (sqlite3_int64)row->id);
+    (void)sqlite3_bind_int64(st, 1, e->phones.run);
+    (void)sqlite3_bind_int64(st, 2, (sqlite3_int64)row->phone);
+    (void)sqlite3_bind_int64(st, 3, (sqlite3_int64)row->id);
     return sqlite_run(st);
+}
+
+/* A row that comes after its turn goes into the newest run, whatever its id. */
+static int insert_late(struct sqlite_engine *e, const struct phone_row *row)
+{
+    int rc = insert(e, row);
+
+    if (row->id < e->phones.run_low) /* of a run not complete yet; too low after a rollback only keeps it longer */
+        e->phones.run_low = row->id;
+    if (rc != SQLITE_OK)
+        return rc;
+    (void)sqlite3_bind_int64(e->st[DO_RUN_LOW], 1, e->phones.run);
+    (void)sqlite3_bind_int64(e->st[DO_RUN_LOW], 2, (sqlite3_int64)row->id);
+    return sqlite_run(e->st[DO_RUN_LOW]);
 }
 
 static int gather(struct phones *p, struct phone_row row)
@@ -51,21 +67,25 @@ static int gather(struct phones *p, struct phone_row row)
 void phones_begin(struct phones *p)
 {
     if (p->run_count == 0 && p->pending_count >= RUN_ROWS) {
-        struct phone_row *rows = p->run;
+        struct phone_row *rows = p->rows;
         size_t room = p->run_room;
 
-        p->run = p->pending;
+        p->rows = p->pending;
         p->run_room = p->pending_room;
         p->run_count = p->pending_count;
         p->run_at = 0;
         p->pending = rows;
         p->pending_room = room;
         p->pending_count = 0;
+        p->run++;
+        p->run_low = UINT64_MAX;
         for (size_t i = 0; i < p->run_count; i++) {
-            if (p->run[i].id > p->run_high)
-                p->run_high = p->run[i].id;
+            if (p->rows[i].id > p->run_high)
+                p->run_high = p->rows[i].id;
+            if (p->rows[i].id < p->run_low)
+                p->run_low = p->rows[i].id;
         }
-        qsort(p->run, p->run_count, sizeof *p->run, compare);
+        qsort(p->rows, p->run_count, sizeof *p->rows, compare);
     }
     p->mark_pending = p->pending_count;
     p->mark_run_count = p->run_count;
@@ -92,7 +112,7 @@ int phones_add(struct sqlite_engine *e, const struct message *m)
         struct phone_row row = { phones[i], m->id };
 
         /* run_high >= indexed: a row that comes after its turn would lie below the mark and in no run */
-        rc = m->id <= p->run_high ? insert(e, &row) : gather(p, row);
+        rc = m->id <= p->run_high ? insert_late(e, &row) : gather(p, row);
     }
     return rc;
 }
@@ -106,9 +126,7 @@ int phones_fill(struct sqlite_engine *e)
     if (p->run_count == 0)
         return SQLITE_OK;
     for (; most > 0 && p->run_at < p->run_count; p->run_at++, most--) {
-        if (p->run[p->run_at].id == 0)
-            continue;
-        rc = insert(e, &p->run[p->run_at]);
+        rc = insert(e, &p->rows[p->run_at]);
         if (rc != SQLITE_OK)
             return rc;
     }
@@ -116,34 +134,29 @@ int phones_fill(struct sqlite_engine *e)
         return SQLITE_OK;
     p->run_count = 0;
     p->indexed = p->run_high;
-    return sqlite_meta(e, PHONES_META, (int64_t)p->indexed);
-}
-
-static void forget(struct phone_row *rows, size_t count, uint64_t id)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (rows[i].id == id)
-            rows[i].id = 0;
-    }
-}
-
-void phones_forget(struct phones *p, uint64_t id)
-{
-    if (id <= p->indexed)
-        return;
-    forget(p->pending, p->pending_count, id);
-    forget(p->run, p->run_count, id);
+    (void)sqlite3_bind_int64(e->st[DO_RUN], 1, p->run);
+    (void)sqlite3_bind_int64(e->st[DO_RUN], 2, (sqlite3_int64)p->run_low);
+    (void)sqlite3_bind_int64(e->st[DO_RUN], 3, (sqlite3_int64)p->run_high);
+    rc = sqlite_run(e->st[DO_RUN]);
+    if (rc == SQLITE_OK)
+        rc = sqlite_meta(e, "_phones_run", p->run);
+    return rc == SQLITE_OK ? sqlite_meta(e, PHONES_META, (int64_t)p->indexed) : rc;
 }
 
 int phones_load(struct sqlite_engine *e)
 {
     struct phones *p = &e->phones;
     sqlite3_stmt *st = NULL;
-    int rc = sqlite3_prepare_v2(e->write, "SELECT coalesce((SELECT value FROM meta WHERE key = '" PHONES_META "'), 0)",
+    /* a run that was begun and not completed is begun again under the same number */
+    int rc = sqlite3_prepare_v2(e->write,
+                                "SELECT coalesce((SELECT value FROM meta WHERE key = '" PHONES_META "'), 0),"
+                                " coalesce((SELECT value FROM meta WHERE key = '_phones_run'), 0)",
                                 -1, &st, NULL);
 
-    if (rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+    if (rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
         p->indexed = p->run_high = (uint64_t)sqlite3_column_int64(st, 0);
+        p->run = sqlite3_column_int64(st, 1);
+    }
     (void)sqlite3_finalize(st);
     if (rc != SQLITE_OK)
         return rc;
@@ -169,5 +182,5 @@ int phones_load(struct sqlite_engine *e)
 void phones_finish(struct phones *p)
 {
     free(p->pending);
-    free(p->run);
+    free(p->rows);
 }

@@ -31,9 +31,9 @@ static const char sql_set[] =
     FROM_MESSAGES "WHERE (m.id = ?3 OR m.public_id = ?3) AND m.id < ?1 AND m.id > ?2 ORDER BY m.id DESC";
 static const char sql_open[] = SELECT_ALL " FROM open o CROSS JOIN messages m ON m.id = o.id" JOIN_RESULTS
                                           "WHERE o.id < ?1 AND o.id > ?2 AND o.state = ?3 ORDER BY o.id DESC";
-static const char sql_phone[] =
-    SELECT_ALL " FROM phones p CROSS JOIN messages m ON m.id = p.id LEFT JOIN open o ON o.id = p.id" JOIN_RESULTS
-               "WHERE p.phone = ?3 AND p.id < ?1 AND p.id > ?2 ORDER BY p.id DESC";
+static const char sql_runs[] =
+    "SELECT coalesce((SELECT min(run) FROM phones), 1), coalesce((SELECT max(run) FROM phones), 0)";
+static const char sql_in_run[] = "SELECT id FROM phones WHERE run = ?1 AND phone = ?2 AND id < ?3 AND id > ?4";
 static const char sql_indexed[] = "SELECT coalesce((SELECT value FROM meta WHERE key = '" PHONES_META "'), 0)";
 
 /* --- decoding --- */
@@ -194,6 +194,17 @@ struct scan {
     bool stopped;  /* the limit was reached: there may be more */
 };
 
+static int scan_one(struct scan *s, const struct message *m)
+{
+    int err = 0;
+
+    s->last = m->id;
+    if (query_matches(&s->l->query, m))
+        err = lookup_add_message(s->l, m);
+    s->stopped = s->l->message_count == s->l->query.limit || ++s->seen >= STORE_SCAN_MAX;
+    return err;
+}
+
 /* Rows of `sql` with id below `below` and above `above`, newest first. */
 static int scan(sqlite3 *db, const char *sql, uint64_t below, uint64_t above, uint64_t third, struct scan *s)
 {
@@ -212,14 +223,91 @@ static int scan(sqlite3 *db, const char *sql, uint64_t below, uint64_t above, ui
         (void)sqlite3_bind_int64(st, 3, (sqlite3_int64)third);
     while (err == 0 && !s->stopped && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         decode_message(st, &m);
-        s->last = m.id;
-        if (query_matches(&s->l->query, &m))
-            err = lookup_add_message(s->l, &m);
-        s->stopped = s->l->message_count == s->l->query.limit || ++s->seen >= STORE_SCAN_MAX;
+        err = scan_one(s, &m);
     }
     if (err == 0)
         err = ended(rc);
     (void)sqlite3_finalize(st);
+    return err;
+}
+
+struct id_list {
+    uint64_t *at;
+    size_t count, room;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x < y) - (x > y);
+}
+
+/* The ids one run knows for the phone. */
+static int ids_in_run(sqlite3_stmt *st, int64_t run, struct id_list *list)
+{
+    int rc;
+
+    (void)sqlite3_bind_int64(st, 1, run);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        if (list->count == list->room) {
+            size_t room = list->room == 0 ? 64 : list->room * 2;
+            uint64_t *bigger = realloc(list->at, room * sizeof *bigger);
+
+            if (bigger == NULL) {
+                rc = SQLITE_NOMEM;
+                break;
+            }
+            list->at = bigger;
+            list->room = room;
+        }
+        list->at[list->count++] = u64(st, 0);
+    }
+    (void)sqlite3_reset(st);
+    return ended(rc);
+}
+
+/* Runs overlap a little (late rows), so the ids of all of them are sorted before any row is read; 8 bytes each. */
+static int scan_runs(sqlite3 *db, uint64_t below, uint64_t above, struct scan *s)
+{
+    struct id_list list = { 0 };
+    sqlite3_stmt *runs = NULL, *in_run = NULL, *row = NULL;
+    struct message m;
+    int rc = sqlite3_prepare_v2(db, sql_runs, -1, &runs, NULL);
+    int err;
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(db, sql_in_run, -1, &in_run, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(db, sql_by_id, -1, &row, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(runs);
+    err = ended(rc);
+    if (rc == SQLITE_ROW) {
+        (void)sqlite3_bind_int64(in_run, 2, (sqlite3_int64)s->l->query.phone);
+        (void)sqlite3_bind_int64(in_run, 3, (sqlite3_int64)below);
+        (void)sqlite3_bind_int64(in_run, 4, (sqlite3_int64)above);
+        for (int64_t run = sqlite3_column_int64(runs, 0); err == 0 && run <= sqlite3_column_int64(runs, 1); run++)
+            err = ids_in_run(in_run, run, &list);
+    }
+    if (list.count > 0)
+        qsort(list.at, list.count, sizeof *list.at, newest_first);
+    for (size_t i = 0; i < list.count && err == 0 && !s->stopped; i++) {
+        if (i > 0 && list.at[i] == list.at[i - 1])
+            continue;
+        (void)sqlite3_bind_int64(row, 1, (sqlite3_int64)list.at[i]);
+        rc = sqlite3_step(row);
+        err = ended(rc);
+        if (rc == SQLITE_ROW) {
+            decode_message(row, &m);
+            err = scan_one(s, &m);
+        }
+        (void)sqlite3_reset(row);
+    }
+    free(list.at);
+    (void)sqlite3_finalize(runs);
+    (void)sqlite3_finalize(in_run);
+    (void)sqlite3_finalize(row);
     return err;
 }
 
@@ -263,8 +351,8 @@ static int find(sqlite3 *db, struct lookup *l)
         err = indexed_upto(db, &indexed);
         if (err == 0)
             err = scan(db, sql_below, below, indexed > above ? indexed : above, 0, &s);
-        if (err == 0)
-            err = scan(db, sql_phone, below <= indexed ? below : indexed + 1, above, q->phone, &s);
+        if (err == 0 && !s.stopped)
+            err = scan_runs(db, below <= indexed ? below : indexed + 1, above, &s);
     } else if (q->state != MESSAGE_NONE && q->state != MESSAGE_CLOSED) {
         err = scan(db, sql_open, below, above, q->state, &s);
     } else {

@@ -36,7 +36,8 @@ static const char *const steps[] = {
     "CREATE TABLE sends ("
     " upid INTEGER PRIMARY KEY, upstream INTEGER, state INTEGER, tries INTEGER, at_ms INTEGER, replied_ms INTEGER,"
     " error INTEGER, cost_e6 INTEGER, members BLOB);"
-    "CREATE TABLE phones (phone INTEGER, id INTEGER, PRIMARY KEY (phone, id)) WITHOUT ROWID;"
+    "CREATE TABLE runs (run INTEGER PRIMARY KEY, low INTEGER, high INTEGER);" /* ids the run of `phones` holds */
+    "CREATE TABLE phones (run INTEGER, phone INTEGER, id INTEGER, PRIMARY KEY (run, phone, id)) WITHOUT ROWID;"
     "CREATE TABLE notes (message_id INTEGER, at_ms INTEGER, text TEXT);"
     "CREATE INDEX notes_of ON notes (message_id);"
     "CREATE TABLE once (key TEXT PRIMARY KEY, at_ms INTEGER) WITHOUT ROWID;"

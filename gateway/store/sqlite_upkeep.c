@@ -78,20 +78,13 @@ static int drop_one(sqlite3_stmt *st, int64_t id)
     return sqlite_run(st);
 }
 
-static int drop_message(struct sqlite_engine *e, const struct message *m)
+static int drop_message(struct sqlite_engine *e, int64_t id)
 {
-    uint64_t phones[2];
-    unsigned n = message_phones(m, phones);
-    int rc = drop_one(e->st[DO_DROP_NOTES], (int64_t)m->id);
+    int rc = drop_one(e->st[DO_DROP_NOTES], id);
 
-    for (unsigned i = 0; i < n && rc == SQLITE_OK; i++) {
-        (void)sqlite3_bind_int64(e->st[DO_DROP_PHONE], 1, (sqlite3_int64)phones[i]);
-        (void)sqlite3_bind_int64(e->st[DO_DROP_PHONE], 2, (sqlite3_int64)m->id);
-        rc = sqlite_run(e->st[DO_DROP_PHONE]);
-    }
     if (rc == SQLITE_OK)
-        rc = drop_one(e->st[DO_DROP_RESULT], (int64_t)m->id);
-    return rc == SQLITE_OK ? drop_one(e->st[DO_DROP_MESSAGE], (int64_t)m->id) : rc;
+        rc = drop_one(e->st[DO_DROP_RESULT], id);
+    return rc == SQLITE_OK ? drop_one(e->st[DO_DROP_MESSAGE], id) : rc;
 }
 
 static void bind_bite(sqlite3_stmt *st, const struct sqlite_engine *e)
@@ -102,7 +95,7 @@ static void bind_bite(sqlite3_stmt *st, const struct sqlite_engine *e)
     (void)sqlite3_bind_int64(st, 4, EXPIRE_BITE);
 }
 
-static int expire_messages(struct sqlite_engine *e, int64_t ids[EXPIRE_BITE], int *count)
+static int expire_messages(struct sqlite_engine *e, int *count)
 {
     sqlite3_stmt *st = e->st[DO_OLD_MESSAGES];
     int rc;
@@ -110,20 +103,34 @@ static int expire_messages(struct sqlite_engine *e, int64_t ids[EXPIRE_BITE], in
     bind_bite(st, e);
     /* Rows are removed behind the cursor of the statement that finds them: SQLite allows it, the order is by rowid. */
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct message m = { .id = (uint64_t)sqlite3_column_int64(st, 0), .kind = (uint8_t)sqlite3_column_int(st, 1) };
-
-        m.source.at = (char *)(uintptr_t)sqlite3_column_blob(st, 2);
-        m.source.len = (size_t)sqlite3_column_bytes(st, 2);
-        m.dest.at = (char *)(uintptr_t)sqlite3_column_blob(st, 3);
-        m.dest.len = (size_t)sqlite3_column_bytes(st, 3);
-        rc = drop_message(e, &m);
+        e->expire_after = sqlite3_column_int64(st, 0);
+        (*count)++;
+        rc = drop_message(e, e->expire_after);
         if (rc != SQLITE_OK)
             break;
-        ids[(*count)++] = (int64_t)m.id;
-        e->expire_after = (int64_t)m.id;
     }
     (void)sqlite3_reset(st);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* A run of the phone index goes when no message of it is left; until then its rows may lead to nothing. Never the run
+ * being written, nor the last one, which takes late rows. One run is a bite. */
+static int expire_runs(struct sqlite_engine *e, int *count)
+{
+    sqlite3_stmt *st = e->st[DO_OLD_RUN];
+    int rc;
+
+    (void)sqlite3_bind_int64(st, 1, e->expire_after);
+    (void)sqlite3_bind_int64(st, 2, e->phones.run);
+    rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        e->expire_after = sqlite3_column_int64(st, 0);
+    (void)sqlite3_reset(st);
+    if (rc != SQLITE_ROW)
+        return rc == SQLITE_DONE ? SQLITE_OK : rc;
+    *count = EXPIRE_BITE; /* look for the next one */
+    rc = drop_one(e->st[DO_DROP_PHONES], e->expire_after);
+    return rc == SQLITE_OK ? drop_one(e->st[DO_DROP_RUN], e->expire_after) : rc;
 }
 
 /* A send stays as long as one of its messages is open. */
@@ -196,8 +203,7 @@ static void next_stage(struct sqlite_engine *e)
 bool sqlite_chore(void *engine)
 {
     struct sqlite_engine *e = engine;
-    int64_t ids[EXPIRE_BITE];
-    int count = 0, messages = 0, rc;
+    int count = 0, rc;
 
     if (e->stage == EXPIRE_IDLE) {
         e->expire_before = atomic_exchange(&e->expire_asked, 0);
@@ -208,10 +214,11 @@ bool sqlite_chore(void *engine)
     sqlite_checkpoint_finish(e);
     rc = sqlite_run(e->st[DO_BEGIN]);
     if (rc == SQLITE_OK && e->stage == EXPIRE_MESSAGES) {
-        rc = expire_messages(e, ids, &messages);
-        count = messages;
-        if (rc == SQLITE_OK && messages > 0) /* ids must not come again when their rows are gone */
+        rc = expire_messages(e, &count);
+        if (rc == SQLITE_OK && count > 0) /* ids must not come again when their rows are gone */
             rc = sqlite_meta(e, "_last_id", (int64_t)e->highest);
+    } else if (rc == SQLITE_OK && e->stage == EXPIRE_RUNS) {
+        rc = expire_runs(e, &count);
     } else if (rc == SQLITE_OK && e->stage == EXPIRE_SENDS) {
         rc = expire_sends(e, &count);
     } else if (rc == SQLITE_OK) {
@@ -224,8 +231,6 @@ bool sqlite_chore(void *engine)
         e->stage = EXPIRE_IDLE;
         return false;
     }
-    for (int i = 0; i < messages; i++)
-        phones_forget(&e->phones, (uint64_t)ids[i]);
     if (count < EXPIRE_BITE)
         next_stage(e);
     return e->stage != EXPIRE_IDLE || atomic_load(&e->expire_asked) != 0;
