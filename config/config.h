@@ -23,6 +23,23 @@ enum cfg_hash { CFG_HASH_NONE, CFG_HASH_MD5, CFG_HASH_SHA1, CFG_HASH_CRC32 };
 enum cfg_format { CFG_FORM, CFG_XML, CFG_JSON };
 enum cfg_charset { CFG_UTF8, CFG_CP1251, CFG_KOI8R };
 enum cfg_kind { CFG_SMSC_HTTP, CFG_SMSC_SOAP };
+/* Habits of an account: 0 leaves the choice to its profile (gateway/profile.c). */
+enum cfg_id_form { CFG_ID_PROFILE, CFG_ID_AUTO, CFG_ID_DECIMAL, CFG_ID_HEX, CFG_ID_HEX8 };
+enum cfg_receipt_variant { CFG_VARIANT_PROFILE, CFG_VARIANT_STANDARD, CFG_VARIANT_CAPITAL, CFG_VARIANT_SHORT };
+enum cfg_switch { CFG_BY_PROFILE, CFG_ON, CFG_OFF };
+enum cfg_status {
+    CFG_STATUS_PROFILE,
+    CFG_STATUS_EXACT, /* each cause its own */
+    CFG_STATUS_RBINDFAIL,
+    CFG_STATUS_RINVPASWD,
+    CFG_STATUS_RALYBND,
+    CFG_STATUS_RTHROTTLED,
+    CFG_STATUS_RSYSERR
+};
+enum cfg_receipts { CFG_RECEIPTS_EACH, CFG_RECEIPTS_LAST };
+enum cfg_incomplete { CFG_INCOMPLETE_SEND, CFG_INCOMPLETE_FAIL };
+enum cfg_schedule { CFG_SCHEDULE_HERE, CFG_SCHEDULE_UPSTREAM };
+enum cfg_numbers { CFG_NUMBERS_KEEP, CFG_NUMBERS_DIGITS };
 
 struct cfg_tls {
     const char **listen;
@@ -41,6 +58,10 @@ struct cfg_smpp {
     bool proxy_protocol;
 };
 
+struct cfg_pair {
+    const char *name, *value;
+};
+
 struct cfg_esme {
     const char *system_id, *password;
     const char **allow_from;
@@ -54,14 +75,23 @@ struct cfg_esme {
     const char *upstream; /* name; "" = the first */
     enum cfg_acknowledge acknowledge;
     const char *profile, *alphabet;
+    const char *alphabet_one;  /* "profile" or an alphabet */
+    enum cfg_switch text_four; /* on: data_coding 4 is text */
+    enum cfg_id_form id_form;
+    enum cfg_receipt_variant receipt_variant;
+    uint32_t date_digits; /* 0 by profile, 10, 12 */
+    enum cfg_switch tlvs, vendor_tlvs;
+    enum cfg_status login_failure_status, full_status;
+    enum cfg_receipts receipts;
+    bool receipt_on_success; /* what registered_delivery 3 asks for; false: nothing */
     uint64_t reassemble_ms;
+    enum cfg_incomplete reassemble_policy;
+    enum cfg_schedule schedule;
     const char **sources;
+    enum cfg_numbers numbers;
+    struct cfg_pair *national_prefix; /* ends with name NULL */
     uint64_t receipt_hold_ms, receipt_max;
     enum cfg_mode mode;
-};
-
-struct cfg_pair {
-    const char *name, *value;
 };
 
 struct cfg_upstream {
@@ -80,7 +110,8 @@ struct cfg_upstream {
     uint64_t poll_status_after_ms;
     uint64_t balance_every_ms;
     double low_balance;
-    struct cfg_pair *extra; /* ends with name NULL */
+    struct cfg_pair *extra;   /* ends with name NULL */
+    struct cfg_pair *tlv_map; /* tag -> parameter; ends with name NULL */
 };
 
 struct cfg_callbacks {

@@ -39,15 +39,85 @@ static const struct cfg_word acknowledge[] = {
     { 0 },
 };
 static const struct cfg_word profiles[] = {
-    { "default", 0, WORKS },     { "kannel", 0, NOT_YET },
-    { "jasmin", 0, NOT_YET },    { "cloudhopper", 0, NOT_YET },
-    { "jsmpp", 0, NOT_YET },     { "php-smpp", 0, NOT_YET },
-    { "node-smpp", 0, NOT_YET }, { "smsc.ru", 0, NOT_YET },
-    { "smpp33", 0, NOT_YET },    { 0 },
+    { "default", 0, WORKS },   { "kannel", 0, WORKS },
+    { "jasmin", 0, WORKS },    { "cloudhopper", 0, WORKS },
+    { "jsmpp", 0, WORKS },     { "php-smpp", 0, WORKS },
+    { "node-smpp", 0, WORKS }, { "smsc.ru", 0, WORKS },
+    { "smpp33", 0, WORKS },    { 0 },
 };
 static const struct cfg_word alphabets[] = {
-    { "gsm7", 0, WORKS },   { "latin1", 0, NOT_YET }, { "ascii", 0, NOT_YET },
-    { "utf8", 0, NOT_YET }, { "cp1251", 0, NOT_YET }, { 0 },
+    { "gsm7", 0, WORKS }, { "latin1", 0, WORKS }, { "ascii", 0, WORKS },
+    { "utf8", 0, WORKS }, { "cp1251", 0, WORKS }, { 0 },
+};
+static const struct cfg_word alphabets_one[] = {
+    { "profile", 0, WORKS },
+    { "gsm7", 0, WORKS },
+    { "latin1", 0, WORKS },
+    { "ascii", 0, WORKS },
+    { "utf8", 0, WORKS },
+    { "cp1251", 0, WORKS },
+    { 0 },
+};
+static const struct cfg_word text_four[] = {
+    { "profile", CFG_BY_PROFILE, WORKS },
+    { "text", CFG_ON, WORKS },
+    { "binary", CFG_OFF, WORKS },
+    { 0 },
+};
+static const struct cfg_word id_forms[] = {
+    { "profile", CFG_ID_PROFILE, WORKS }, { "auto", CFG_ID_AUTO, WORKS }, { "decimal", CFG_ID_DECIMAL, WORKS },
+    { "hex", CFG_ID_HEX, WORKS },         { "hex8", CFG_ID_HEX8, WORKS }, { 0 },
+};
+static const struct cfg_word variants[] = {
+    { "profile", CFG_VARIANT_PROFILE, WORKS },
+    { "standard", CFG_VARIANT_STANDARD, WORKS },
+    { "capital-text", CFG_VARIANT_CAPITAL, WORKS },
+    { "short", CFG_VARIANT_SHORT, WORKS },
+    { 0 },
+};
+static const struct cfg_word date_digits[] = {
+    { "profile", 0, WORKS },
+    { "10", 10, WORKS },
+    { "12", 12, WORKS },
+    { 0 },
+};
+static const struct cfg_word switches[] = {
+    { "profile", CFG_BY_PROFILE, WORKS },
+    { "on", CFG_ON, WORKS },
+    { "off", CFG_OFF, WORKS },
+    { 0 },
+};
+static const struct cfg_word login_statuses[] = {
+    { "profile", CFG_STATUS_PROFILE, WORKS },
+    { "exact", CFG_STATUS_EXACT, WORKS },
+    { "RBINDFAIL", CFG_STATUS_RBINDFAIL, WORKS },
+    { "RINVPASWD", CFG_STATUS_RINVPASWD, WORKS },
+    { 0 },
+};
+static const struct cfg_word full_statuses[] = {
+    { "profile", CFG_STATUS_PROFILE, WORKS }, { "RBINDFAIL", CFG_STATUS_RBINDFAIL, WORKS },
+    { "RALYBND", CFG_STATUS_RALYBND, WORKS }, { "RTHROTTLED", CFG_STATUS_RTHROTTLED, WORKS },
+    { "RSYSERR", CFG_STATUS_RSYSERR, WORKS }, { 0 },
+};
+static const struct cfg_word receipts[] = {
+    { "each", CFG_RECEIPTS_EACH, WORKS },
+    { "last", CFG_RECEIPTS_LAST, NOT_YET },
+    { 0 },
+};
+static const struct cfg_word incompletes[] = {
+    { "send", CFG_INCOMPLETE_SEND, WORKS },
+    { "fail", CFG_INCOMPLETE_FAIL, NOT_YET },
+    { 0 },
+};
+static const struct cfg_word schedules[] = {
+    { "here", CFG_SCHEDULE_HERE, WORKS },
+    { "upstream", CFG_SCHEDULE_UPSTREAM, WORKS },
+    { 0 },
+};
+static const struct cfg_word numbers[] = {
+    { "keep", CFG_NUMBERS_KEEP, WORKS },
+    { "digits", CFG_NUMBERS_DIGITS, WORKS },
+    { 0 },
 };
 static const struct cfg_word modes[] = {
     { "live", CFG_LIVE, WORKS },
@@ -162,14 +232,49 @@ static const struct cfg_row esme_rows[] = {
     { "acknowledge", CFG_ENUM, ESME(acknowledge), "\"stored\"", 0, 0, RELOAD, WORKS, .words = acknowledge,
       .help = "When submit_sm is answered: \"stored\" on stable storage, \"sent\" after the upstream's answer." },
     { "profile", CFG_WORD, ESME(profile), "\"default\"", 0, 0, RELOAD, WORKS, .words = profiles,
-      .help = "Habits of the client software to follow." },
+      .help = "Habits of the client software to follow. The keys that name \"profile\" as their value can change one "
+              "habit each." },
     { "alphabet", CFG_WORD, ESME(alphabet), "\"gsm7\"", 0, 0, RELOAD, WORKS, .words = alphabets,
       .help = "The alphabet of data_coding 0." },
+    { "alphabet_one", CFG_WORD, ESME(alphabet_one), "\"profile\"", 0, 0, RELOAD, WORKS, .words = alphabets_one,
+      .help = "The alphabet of data_coding 1." },
+    { "data_coding_4", CFG_ENUM, ESME(text_four), "\"profile\"", 0, 0, RELOAD, WORKS, .words = text_four,
+      .help = "What data_coding 4 carries: Latin-1 text or bytes." },
+    { "id_form", CFG_ENUM, ESME(id_form), "\"profile\"", 0, 0, RELOAD, WORKS, .words = id_forms,
+      .help = "How message ids are written: 18 or 19 decimal digits, the same number in hexadecimal, or 8 hexadecimal "
+              "digits (a number of its own, for software with no room for more). \"auto\": decimal, and 8 hexadecimal "
+              "digits for binds of version 3.3." },
+    { "receipt_variant", CFG_ENUM, ESME(receipt_variant), "\"profile\"", 0, 0, RELOAD, WORKS, .words = variants,
+      .help = "The text of receipts: all fields; the same with \"Text:\"; id and stat only." },
+    { "date_digits", CFG_ENUM, ESME(date_digits), "\"profile\"", 0, 0, RELOAD, WORKS, .words = date_digits,
+      .help = "Digits of the dates in receipts: without or with seconds." },
+    { "tlvs", CFG_ENUM, ESME(tlvs), "\"profile\"", 0, 0, RELOAD, WORKS, .words = switches,
+      .help = "receipted_message_id, message_state and network_error_code in receipts to binds of 3.4 and above." },
+    { "vendor_tlvs", CFG_ENUM, ESME(vendor_tlvs), "\"profile\"", 0, 0, RELOAD, WORKS, .words = switches,
+      .help = "The aggregator's own 0x2000 (cost) and 0x2001 (flag) in receipts." },
+    { "login_failure_status", CFG_ENUM, ESME(login_failure_status), "\"profile\"", 0, 0, RELOAD, WORKS,
+      .words = login_statuses,
+      .help = "The answer to a wrong password: \"exact\" (RINVPASWD), or one that tells less." },
+    { "full_status", CFG_ENUM, ESME(full_status), "\"profile\"", 0, 0, RELOAD, WORKS, .words = full_statuses,
+      .help = "The answer to a bind above max_binds. Kannel takes RALYBND for success." },
+    { "receipts", CFG_ENUM, ESME(receipts), "\"each\"", 0, 0, RELOAD, WORKS, .words = receipts,
+      .help = "Which parts of a long message get a receipt: each one that asked, or the last part only." },
+    { "receipt_on_success", CFG_BOOL, ESME(receipt_on_success), "true", 0, 0, RELOAD, WORKS,
+      .help = "registered_delivery 3 asks for a receipt on success. false: for none, as SMPP 3.4 boxes read it." },
     { "reassemble", CFG_DURATION, ESME(reassemble_ms), "\"10m\"", 0, DAY, RELOAD, NOT_YET, .off = "\"off\"",
       .may_be_off = true,
       .help = "How long the parts of one long message wait for each other to be sent as one." },
-    { "sources", CFG_STRINGS, ESME(sources), "[]", 0, 1000, RELOAD, NOT_YET,
-      .help = "Sender names the account may use. Empty: any." },
+    { "reassemble_policy", CFG_ENUM, ESME(reassemble_policy), "\"send\"", 0, 0, RELOAD, WORKS, .words = incompletes,
+      .help = "What becomes of parts whose companions did not come: sent as they are, or failed." },
+    { "schedule", CFG_ENUM, ESME(schedule), "\"here\"", 0, 0, RELOAD, WORKS, .words = schedules,
+      .help = "Where scheduled messages wait: here, where cancel_sm and replace_sm reach them, or at the aggregator." },
+    { "sources", CFG_STRINGS, ESME(sources), "[]", 0, 1000, RELOAD, WORKS,
+      .help = "Sender names the account may use; * at the end stands for any further characters. Empty: any." },
+    { "numbers", CFG_ENUM, ESME(numbers), "\"keep\"", 0, 0, RELOAD, WORKS, .words = numbers,
+      .help = "Destination numbers go out as given (00 becomes +), or as digits without +." },
+    { "national_prefix", CFG_PAIRS, ESME(national_prefix), "{}", 0, 64, RELOAD, WORKS,
+      .sample = "{ \"8xxxxxxxxxx\": \"7\" }",
+      .help = "National forms of numbers and the prefix that replaces theirs; each x stands for one more digit." },
     { "receipt_hold", CFG_DURATION, ESME(receipt_hold_ms), "\"72h\"", SECOND, 30 * DAY, RELOAD, WORKS,
       .help = "How long receipts and incoming messages wait for the account to bind." },
     { "receipt_max", CFG_UINT64, ESME(receipt_max), "1000000", 1, 1e9, RELOAD, WORKS, .unit = "deliver_sm",
@@ -230,6 +335,8 @@ static const struct cfg_row upstream_rows[] = {
       .help = "A balance below it is a warning in the log. 0: none." },
     { "extra", CFG_PAIRS, UPSTREAM(extra), "{}", 0, 64, RELOAD, WORKS, .sample = "{ \"translit\": \"0\" }",
       .help = "Any further parameter of the aggregator's send method." },
+    { "tlv_map", CFG_PAIRS, UPSTREAM(tlv_map), "{}", 0, 64, RELOAD, WORKS, .sample = "{ \"0x1400\": \"entity_id\" }",
+      .help = "TLVs of a submit_sm that become parameters of the send method, by tag." },
 };
 
 static const struct cfg_row callbacks_rows[] = {

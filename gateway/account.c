@@ -35,9 +35,10 @@ struct account *account_get(struct gateway *gw, const char *system_id)
     account->gateway = gw;
     snprintf(account->system_id, sizeof account->system_id, "%s", system_id);
     account->number = store_intern(gw->store, system_id);
+    account_configure(account, NULL);
     for (size_t i = 0; i < gw->config->esme_count; i++) {
         if (strcmp(gw->config->esmes[i].system_id, system_id) == 0)
-            account->cfg = &gw->config->esmes[i];
+            account_configure(account, &gw->config->esmes[i]);
     }
     account->meters.accepted = metric_cell(gw->meters.messages, METRIC_VALUES(system_id, "", "accepted"));
     account->meters.refused = metric_cell(gw->meters.messages, METRIC_VALUES(system_id, "", "refused"));
@@ -46,6 +47,12 @@ struct account *account_get(struct gateway *gw, const char *system_id)
     HASH_ADD_STR(gw->accounts, system_id, account);
     gw->account_of[account->number] = account;
     return account;
+}
+
+void account_configure(struct account *account, const struct cfg_esme *cfg)
+{
+    account->cfg = cfg;
+    profile_resolve(cfg, &account->profile);
 }
 
 struct account *account_by_number(struct gateway *gw, uint16_t number)
@@ -81,8 +88,7 @@ void account_finish_all(struct gateway *gw)
 
 void account_id_text(const struct account *account, uint64_t public_id, char out[SMPP_ID_MAX + 1])
 {
-    UNUSED(account);
-    snprintf(out, SMPP_ID_MAX + 1, "%llu", (unsigned long long)public_id);
+    profile_id_text(&account->profile, public_id, out);
 }
 
 /* --- failures ----------------------------------------------------------------------------------------------------- */
@@ -204,7 +210,9 @@ uint32_t account_on_bind(void *owner, const struct smpp_bind *bind, const struct
     if (!same_password(account->cfg->password, bind->password)) {
         count_failure(gw, by_account);
         count_failure(gw, by_address);
-        return refuse(gw, session, system_id, "wrong_password", STATUS_RINVPASWD);
+        return refuse(gw, session, system_id, "wrong_password",
+                      account->profile.login_failure_status != 0 ? account->profile.login_failure_status
+                                                                 : STATUS_RINVPASWD);
     }
     if (!account->cfg->enabled)
         return refuse(gw, session, system_id, "disabled", STATUS_RBINDFAIL);
@@ -217,7 +225,7 @@ uint32_t account_on_bind(void *owner, const struct smpp_bind *bind, const struct
             /* one of them may be half dead: the next attempt finds its place free */
             for (size_t i = 0; i < account->bound_count; i++)
                 smpp_session_probe(gw->smpp, account->bounds[i].ref, PROBE_MS);
-            return refuse(gw, session, system_id, "too_many_binds", STATUS_RBINDFAIL);
+            return refuse(gw, session, system_id, "too_many_binds", account->profile.full_status);
         }
     }
     forget_failures(gw, by_account);

@@ -142,6 +142,17 @@ void book_pin(struct book *book, struct item *item)
     item->leaving = false;
 }
 
+void book_replace_take(struct book *book, struct item *item, struct message *m)
+{
+    assert(item->pins > 0 && item->m->id == m->id);
+    HASH_DEL(book->items, item); /* the key stands in the message */
+    book->bytes += message_bytes(m);
+    book->bytes -= message_bytes(item->m);
+    message_destroy(item->m);
+    item->m = m;
+    HASH_ADD_KEYPTR(hh, book->items, &m->id, sizeof m->id, item);
+}
+
 void book_unpin(struct book *book, struct item *item)
 {
     assert(item->pins > 0);

@@ -24,6 +24,7 @@ struct item {
     bool fresh;      /* not durable yet for the first time */
     bool has_ticket; /* `ticket` is of the request that brought it */
     bool answered;   /* that request has been answered */
+    bool in_set;     /* `ticket` is answered by multi.c when the whole set is stored */
     bool alone;      /* must travel in a request of its own (a batch with it failed) */
     struct smpp_ticket ticket;
     bool leaving;               /* unpinned and to be forgotten once no look-up under way can bring an old copy back */
@@ -41,6 +42,9 @@ void book_destroy(struct book *book);
 struct item *book_add_take(struct book *book, struct message *m);
 struct item *book_find(struct book *book, uint64_t id);
 void book_pin(struct book *book, struct item *item);
+/* Puts `m`, another version of the same message (equal id), in the item's place and destroys the old one. The item is
+ * pinned. */
+void book_replace_take(struct book *book, struct item *item, struct message *m);
 /* The last unpin of a closed message forgets it; of another, keeps it while there is room. */
 void book_unpin(struct book *book, struct item *item);
 /* Is there room for more unpinned messages without forgetting others? */

@@ -84,10 +84,8 @@ struct parcel {
 
 static void build_receipt(struct account *account, const struct message *m, uint8_t interface_version, struct parcel *p)
 {
-    static const struct smpp_receipt_style style = {
-        .variant = RECEIPT_STANDARD, .date_digits = 10, .with_text = true, .with_tlvs = true
-    };
-    char id[SMPP_ID_MAX + 1];
+    const struct smpp_receipt_style *style = &account->profile.receipt;
+    char id[SMPP_ID_MAX + 1], cost[32];
 
     account_id_text(account, m->public_id, id);
     struct smpp_receipt receipt = { .message_id = id,
@@ -99,11 +97,15 @@ static void build_receipt(struct account *account, const struct message *m, uint
                                     .delivered_parts = m->p.final == SMPP_STATE_DELIVERED,
                                     .text = m->binary ? NULL : m->text.at,
                                     .text_len = m->binary ? 0 : m->text.len };
-    smpp_receipt_text(&receipt, &style, &p->text);
+    if (m->p.cost_e6 >= 0) {
+        smsc_money_write(m->p.cost_e6, cost);
+        receipt.cost = cost;
+    }
+    smpp_receipt_text(&receipt, style, &p->text);
     p->pdu.sm.esm_class = ESM_RECEIPT;
     p->pdu.sm.source = (struct smpp_addr){ m->dest_ton, m->dest_npi, str_of(&m->dest) };
     p->pdu.sm.dest = (struct smpp_addr){ m->source_ton, m->source_npi, str_of(&m->source) };
-    smpp_receipt_add_tlvs(&receipt, &style, interface_version, &p->tlvs, &p->pdu);
+    smpp_receipt_add_tlvs(&receipt, style, interface_version, &p->tlvs, &p->pdu);
     p->pdu.sm.short_message = (struct bytes){ (const uint8_t *)p->text.data, p->text.len };
 }
 

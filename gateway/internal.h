@@ -22,6 +22,7 @@
 #include "gateway/lane.h"
 #include "gateway/message.h"
 #include "gateway/meters.h"
+#include "gateway/profile.h"
 #include "gateway/store.h"
 #include "http/http.h"
 #include "smpp/smpp.h"
@@ -49,7 +50,8 @@ struct bound { /* one session of an account */
 
 struct account { /* an ESME; kept while it has messages even when the configuration no longer names it */
     struct gateway *gateway;
-    const struct cfg_esme *cfg; /* NULL: not configured any more */
+    const struct cfg_esme *cfg; /* NULL: not configured any more; set by account_configure */
+    struct profile profile;     /* resolved from cfg */
     char system_id[72];
     uint16_t number; /* store_intern */
     struct bound *bounds;
@@ -161,12 +163,15 @@ struct gateway {
     void (*on_stopped)(void *owner);
     void *owner;
     int64_t started_ms;
+    uint32_t short_next, short_end; /* shortid.c: ids reserved and not yet used */
     uint16_t smpp_port, callback_port;
 };
 
 /* account.c */
 struct account *account_get(struct gateway *gw, const char *system_id); /* makes it when unknown; NULL out of memory */
 struct account *account_by_number(struct gateway *gw, uint16_t number);
+/* Follows a new configuration; NULL: none any more. */
+void account_configure(struct account *account, const struct cfg_esme *cfg);
 uint32_t account_on_bind(void *owner, const struct smpp_bind *bind, const struct smpp_session_info *session,
                          struct smpp_grant *grant);
 void account_on_bound(void *owner, const struct smpp_session_info *session);
@@ -174,6 +179,10 @@ void account_on_unbound(void *owner, const struct smpp_session_info *session, co
 void account_finish_all(struct gateway *gw);
 /* The id as this account sees it. */
 void account_id_text(const struct account *account, uint64_t public_id, char out[SMPP_ID_MAX + 1]);
+
+/* shortid.c */
+/* The next id of 8 hexadecimal digits; 0 when the store cannot promise it now. */
+uint64_t shortid_next(struct gateway *gw);
 
 /* route.c */
 struct upstream *route_upstream(struct gateway *gw, const struct account *account, const struct message *m);

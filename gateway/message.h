@@ -17,7 +17,8 @@
 enum message_kind {
     MESSAGE_MT = 1, /* from an ESME to a subscriber */
     MESSAGE_MO,     /* incoming: from a subscriber to an ESME; delivered, never sent */
-    MESSAGE_NOTE    /* an intermediate notification for an ESME; `leader` is the message it speaks of */
+    MESSAGE_NOTE,   /* an intermediate notification for an ESME; `leader` is the message it speaks of */
+    MESSAGE_PIECE   /* one of several sends a long text takes; `leader` is the message the ESME knows, public_id its too */
 };
 
 /* Stored as numbers: append only. */
@@ -30,6 +31,7 @@ enum message_state {
     MESSAGE_SENDING,    /* travels in request `upid`; what became of it stands in that send's row */
     MESSAGE_DELIVERING, /* outcome is final; receipt (or MO, note) waits for its ESME from due_ms on */
     MESSAGE_CLOSED,     /* nothing more will happen */
+    MESSAGE_DIVIDED,    /* travels as several MESSAGE_PIECE records; ends when the last of them has */
     MESSAGE_STATE_COUNT
 };
 
@@ -46,7 +48,7 @@ struct progress { /* the row of `open` */
     uint16_t tries;         /* requests sent so far */
     uint16_t deliver_tries; /* deliver_sm sent so far */
     uint64_t upid;          /* the send it travels in; 0 none */
-    uint64_t leader;        /* FOLLOWING, NOTE: the message it belongs to; else 0 */
+    uint64_t leader;        /* FOLLOWING, NOTE, PIECE: the message it belongs to; else 0 */
     int64_t due_ms;         /* wall ms, see the states */
     int32_t status;         /* the aggregator's last status, -100 none */
     int32_t err;            /* the aggregator's delivery error code, or its send error + 1000; 0 none */
@@ -78,14 +80,15 @@ struct message {
     uint8_t source_ton, source_npi, dest_ton, dest_npi;
     uint8_t esm_class, protocol_id, priority_flag, registered_delivery, data_coding;
     uint8_t interface_version; /* of the bind it came by */
-    bool binary;               /* text holds raw bytes, UDH first when esm_class has UDHI */
+    bool binary;               /* text holds raw bytes, the UDH's length octet first (0 when there is none) */
     uint8_t part_number, part_total; /* of a long message; 0/0 whole */
     uint32_t part_reference;         /* see smpp_part_of */
     struct message_text source, dest;
     struct message_text service_type;
     struct message_text text;  /* UTF-8, or bytes when binary */
     struct message_text tlvs;  /* the PDU's TLVs as on the wire (tag, length, value ...), in order; may be empty */
-    struct message_text extra; /* upstream parameters "name=value&..." for this message alone; HLR tail of a result */
+    struct message_text extra; /* upstream parameters "name=value&..." (form encoded) for this message alone; "time" of a
+                                * MESSAGE_PART is its schedule; HLR tail of a result */
     /* progress */
     struct progress p;
 };

@@ -95,7 +95,8 @@ int store_put(struct store *store, const struct message *m, unsigned flags, stru
 int store_move(struct store *store, const struct progress *p, unsigned flags, struct store_done done) MUST_CHECK;
 /* The message is closed: writes the result into its row, removes its progress row. `receipt_ms` wall, 0 none. */
 int store_end(struct store *store, const struct progress *p, int64_t receipt_ms, unsigned flags, struct store_done done) MUST_CHECK;
-/* Replaces text and binary flag (joined long messages, replace_sm) and the extra parameters of an open message. */
+/* Replaces text and binary flag (joined long messages, replace_sm), the extra parameters, and what replace_sm may change
+ * beside them (expires_ms, registered_delivery, channel, data_coding, esm_class) of an open message. */
 int store_rewrite(struct store *store, const struct message *m, unsigned flags, struct store_done done) MUST_CHECK;
 int store_send_put(struct store *store, const struct store_send *send, unsigned flags, struct store_done done) MUST_CHECK;
 /* All but the members. */

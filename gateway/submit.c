@@ -7,85 +7,43 @@
  * the claim of the request. The answer is given by on_stored, never earlier.
  */
 #include "gateway/internal.h"
+#include "gateway/read_sm.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_CHARS_MAX = 1000 /* [API send, mes] */, FRESH_FIRST = 256 };
-
-/* Where a message stands between the PDU and the struct: views into the PDU and into gw->scratch. */
-static uint32_t read_text(struct gateway *gw, const struct account *account, const struct smpp_pdu *pdu,
-                          struct message *m)
-{
-    struct bytes text = smpp_sm_text(pdu);
-    struct smpp_coding coding =
-        smpp_coding_of(pdu->sm.data_coding, smpp_alphabet_named(account->cfg->alphabet), ALPHABET_ASCII, false);
-
-    m->channel = coding.flash ? SMSC_FLASH : SMSC_SMS;
-    if (coding.alphabet == ALPHABET_NONE || (pdu->sm.esm_class & ESM_UDHI) != 0) {
-        m->binary = true;
-        m->channel = SMSC_BINARY;
-        m->text = (struct message_text){ (char *)(uintptr_t)text.at, text.len };
-        return STATUS_ROK;
-    }
-    buf_clear(&gw->scratch);
-    smpp_text_to_utf8(coding.alphabet, text.at, text.len, &gw->scratch);
-    if (gw->scratch.failed)
-        return STATUS_RSYSERR;
-    if (smpp_utf8_chars(buf_text(&gw->scratch), gw->scratch.len) > TEXT_CHARS_MAX)
-        return STATUS_RINVMSGLEN;
-    m->text = (struct message_text){ gw->scratch.data, gw->scratch.len };
-    return STATUS_ROK;
-}
-
-static struct message_text text_of(struct smpp_str s)
-{
-    return (struct message_text){ (char *)(uintptr_t)s.at, s.len };
-}
+enum { FRESH_FIRST = 256 };
 
 /* Facts from the PDU; the status to answer with when it cannot be taken. */
 static uint32_t read_facts(struct gateway *gw, struct account *account, const struct smpp_session_info *session,
-                           const struct smpp_pdu *pdu, struct message *m)
+                           const struct smpp_pdu *pdu, struct reading *r, struct message *m)
 {
-    int64_t now_ms = clock_wall_ms();
-    int64_t schedule_ms;
+    struct upstream *up = route_upstream(gw, account, m);
 
-    *m = (struct message){
-        .accepted_ms = now_ms,
-        .kind = MESSAGE_MT,
-        .source_ton = pdu->sm.source.ton,
-        .source_npi = pdu->sm.source.npi,
-        .dest_ton = pdu->sm.dest.ton,
-        .dest_npi = pdu->sm.dest.npi,
-        .esm_class = pdu->sm.esm_class,
-        .protocol_id = pdu->sm.protocol_id,
-        .priority_flag = pdu->sm.priority_flag,
-        .registered_delivery = pdu->sm.registered_delivery,
-        .data_coding = pdu->sm.data_coding,
-        .interface_version = session == NULL ? 0x34 : session->interface_version,
-        .source = text_of(pdu->sm.source.addr),
-        .dest = text_of(pdu->sm.dest.addr),
-        .service_type = text_of(pdu->sm.service_type),
-        .p = { .state = MESSAGE_QUEUED,
-               .esme = account->number,
-               .urgent = pdu->sm.priority_flag > 0,
-               .status = -100,
-               .cost_e6 = -1 },
+    *r = (struct reading){
+        .cfg = account->cfg,
+        .profile = &account->profile,
+        .tlv_map = up == NULL || up->cfg == NULL ? NULL : up->cfg->tlv_map,
+        .system_type = session->system_type,
+        .interface_version = session->interface_version,
+        .now_ms = clock_wall_ms(),
+        .text = &gw->scratch,
+        .rest = &gw->body,
     };
-    if (pdu->sm.dest.addr.len == 0)
-        return STATUS_RINVDSTADR;
-    if (smpp_time_read(pdu->sm.validity_period, now_ms, &m->expires_ms) != 0 ||
-        (m->expires_ms != 0 && m->expires_ms <= now_ms))
-        return STATUS_RINVEXPIRY;
-    if (smpp_time_read(pdu->sm.schedule_delivery_time, now_ms, &schedule_ms) != 0)
-        return STATUS_RINVSCHED;
-    if (schedule_ms > now_ms) {
-        m->p.state = MESSAGE_SCHEDULED;
-        m->p.due_ms = schedule_ms;
+    uint32_t status = read_sm(r, pdu, m);
+    if (r->replaced > 0) {
+        metric_cell(gw->meters.trouble, METRIC_VALUES("unmappable_character"))->value += (double)r->replaced;
+        log_debug("characters without a place in the text", "sys=%s count=%zu data_coding=%u", account->system_id,
+                  r->replaced, pdu->sm.data_coding);
     }
-    if ((pdu->sm.registered_delivery & REG_RECEIPT_MASK) != 0)
-        m->p.receipt = RECEIPT_WAITING;
-    return read_text(gw, account, pdu, m);
+    m->p.esme = account->number;
+    if (status == STATUS_ROK && m->p.state == MESSAGE_DIVIDED)
+        status = STATUS_RINVMSGLEN;
+    if (status == STATUS_ROK && up == NULL)
+        status = STATUS_RINVDSTADR;
+    if (status == STATUS_ROK)
+        m->p.upstream = up->number;
+    return status;
 }
 
 static void answer(struct gateway *gw, struct item *item, uint32_t status)
@@ -183,21 +141,20 @@ static uint32_t handle_submit(struct gateway *gw, const struct smpp_ticket *tick
                               const struct smpp_session_info *session, const struct smpp_pdu *pdu)
 {
     struct account *account = session->account;
-    struct message facts;
+    struct reading reading;
+    struct message facts = { 0 };
 
     if (account->cfg == NULL || gw->draining || !store_healthy(gw->store))
         return STATUS_RSYSERR;
     if (account->queued >= account->cfg->max_queued)
         return STATUS_RMSGQFUL;
-    uint32_t status = read_facts(gw, account, session, pdu, &facts);
+    uint32_t status = read_facts(gw, account, session, pdu, &reading, &facts);
     if (status != STATUS_ROK)
         return status;
-    struct upstream *up = route_upstream(gw, account, &facts);
-    if (up == NULL)
-        return STATUS_RINVDSTADR;
-    facts.p.upstream = up->number;
-    facts.id = store_next_id(gw->store);
-    facts.public_id = facts.p.id = facts.id;
+    facts.id = facts.p.id = store_next_id(gw->store);
+    facts.public_id = profile_wants_short_id(&account->profile, facts.interface_version) ? shortid_next(gw) : facts.id;
+    if (facts.public_id == 0)
+        return STATUS_RSYSERR;
     struct message *m = message_create(&facts);
     if (m == NULL || submit_take(gw, m, ticket) != 0)
         return STATUS_RSYSERR;

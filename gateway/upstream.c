@@ -5,6 +5,7 @@
  * A request leaves only after its send row is durable, so that after a crash nobody has to guess what may have left. What
  * the reply says is decided by one table (reply_rules); a reply that cannot be understood, or none, goes to reconcile.c.
  */
+#include "gateway/extra.h"
 #include "gateway/internal.h"
 
 #include <math.h>
@@ -148,7 +149,7 @@ static uint32_t valid_minutes(const struct message *m)
 }
 
 /* The members' lines, from the book: they are pinned while the send holds its slot. */
-static bool fill_request(const struct send *send, struct smsc_line *lines, struct smsc_send *out)
+static bool fill_request(const struct send *send, struct smsc_line *lines, struct smsc_send *out, struct extra *extra)
 {
     struct gateway *gw = send->upstream->gateway;
 
@@ -162,7 +163,8 @@ static bool fill_request(const struct send *send, struct smsc_line *lines, struc
             .phone = m->dest.at, .sender = m->source.at, .text = m->text.at, .text_len = m->text.len
         };
         if (i == 0) {
-            out->kind = m->channel;
+            out->kind = m->binary ? SMSC_BINARY : m->channel;
+            extra_fill(send->upstream->cfg->extra, m->extra.at, m->extra.len, extra, out);
             out->valid_minutes = valid_minutes(m);
             out->pid = m->protocol_id;
             out->dcs = m->data_coding;
@@ -181,17 +183,15 @@ void upstream_transmit(struct send *send)
     struct smsc_line lines[BATCH_MAX];
     struct smsc_send request = { 0 };
     struct smsc_login login = upstream_login(up);
+    struct extra extra;
     char id[24], url[512];
 
     send->at_ms = clock_wall_ms();
     send->tries++;
     send_id_text(send->upid, id);
     request.id = id;
-    request.extra = (const struct smsc_param *)up->cfg->extra;
-    while (request.extra != NULL && request.extra[request.extra_count].name != NULL)
-        request.extra_count++;
     buf_clear(&gw->body);
-    int err = fill_request(send, lines, &request) ? 0 : ERR_GONE;
+    int err = fill_request(send, lines, &request, &extra) ? 0 : ERR_GONE;
     if (err == 0) {
         smsc_build_send(&login, &request, &gw->body);
         struct http_request_out out = { .method = "POST",

@@ -166,6 +166,11 @@ static int rewrite(struct memory *e, const struct message *m)
     both.text = m->text;
     both.binary = m->binary;
     both.extra = m->extra;
+    both.expires_ms = m->expires_ms;
+    both.registered_delivery = m->registered_delivery;
+    both.channel = m->channel;
+    both.data_coding = m->data_coding;
+    both.esm_class = m->esm_class;
     return replace(e, &both);
 }
 

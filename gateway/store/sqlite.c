@@ -47,7 +47,8 @@ static const char *const write_sql[WRITE_STATEMENT_COUNT] = {
                " receipt_ms, done_ms, cost_e6, upid, leader)"
                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [DO_EMPTY] = "UPDATE messages SET text = '' WHERE id = ?1",
-    [DO_REWRITE] = "UPDATE messages SET text = ?2, binary = ?3, extra = ?4 WHERE id = ?1"
+    [DO_REWRITE] = "UPDATE messages SET text = ?2, binary = ?3, extra = ?4, expires_ms = ?5, registered_delivery = ?6,"
+                   " channel = ?7, data_coding = ?8, esm_class = ?9 WHERE id = ?1"
                    " AND EXISTS (SELECT 1 FROM open WHERE id = ?1)",
     [DO_IS_OPEN] = "SELECT 1 FROM open WHERE id = ?1",
     [DO_SEND_PUT] = "INSERT INTO sends (upid, upstream, state, tries, at_ms, replied_ms, error, cost_e6, members)"
@@ -272,6 +273,11 @@ static int rewrite(struct sqlite_engine *e, struct change *c)
         bind_text(st, 2, &m->text);
     (void)sqlite3_bind_int(st, 3, m->binary);
     bind_text(st, 4, &m->extra);
+    (void)sqlite3_bind_int64(st, 5, m->expires_ms);
+    (void)sqlite3_bind_int(st, 6, m->registered_delivery);
+    (void)sqlite3_bind_int(st, 7, m->channel);
+    (void)sqlite3_bind_int(st, 8, m->data_coding);
+    (void)sqlite3_bind_int(st, 9, m->esm_class);
     return changed_one(e, c, sqlite_run(st));
 }
 
