@@ -430,7 +430,8 @@ static int run(struct load *l, const struct smpp_client_opts *opts)
     for (int i = 0; i < 2; i++)
         uv_close((uv_handle_t *)&l->signals[i], NULL);
     (void)uv_run(&l->loop, UV_RUN_DEFAULT);
-    print_result(l);
+    if (l->sent > 0 || l->json)
+        print_result(l);
     if (l->status == 0 && (l->sent == 0 || l->accepted < l->sent || (l->receipts_wanted && l->receipts < l->accepted)))
         l->status = 1;
     return l->status;

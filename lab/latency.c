@@ -49,7 +49,7 @@ uint64_t latency_at(const struct latency *l, double share)
         wanted = 1;
     for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
         seen += l->buckets[i];
-        if (seen >= wanted)
+        if (seen >= wanted && i + 1 < LATENCY_BUCKETS) /* the last one has no upper end */
             return value_of(i) < l->max_us ? value_of(i) : l->max_us;
     }
     return l->max_us;
