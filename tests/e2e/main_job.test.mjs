@@ -66,7 +66,7 @@ test('a receipt waits for an ESME that is away and is delivered when it binds', 
 
 test('an incoming message reaches the configured account', async () => {
   const esme = await world.esme('bind_receiver');
-  await world.simulator.incoming({ phone: '79995556677', to: '79030000000', mes: 'Ответ' });
+  await world.simulator.incoming({ phone: '79995556677', to: '79030000000', text: 'Ответ' });
   const pdu = await esme.delivery((p) => (p.esm_class & 0x3c) === 0 && p.source_addr === '79995556677');
   assert.equal(pdu.destination_addr, '79030000000');
   assert.equal(textOf(pdu), 'Ответ');

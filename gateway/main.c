@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - argv and signals: one program, one subcommand each [interface.md 1].
+ *
+ * Exit status: 0 success, 1 the operation failed, 2 wrong usage or configuration.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/commands.h"
+#include "version.h"
+#include "lab/lab.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    { "run", command_run, "the gateway" },
+    { "check", command_check, "read a configuration and say what it would do" },
+    { "lab", command_lab, "gateway, simulated SMSC and a demo account, no configuration needed" },
+    { "simulator", lab_cmd_simulator, "the simulated SMSC HTTP service alone" },
+    { "send", lab_cmd_send, "an ESME: submit one message" },
+    { "listen", lab_cmd_listen, "an ESME: print each deliver_sm as one JSON object a line" },
+    { "load", lab_cmd_load, "an ESME: load generator" },
+};
+
+static void usage(FILE *to)
+{
+    fprintf(to, "usage: smppbridge COMMAND [OPTIONS]\n\ncommands:\n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+    fprintf(to, "\nsmppbridge COMMAND --help tells more; smppbridge --version the version.\n");
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        usage(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("smppbridge %s\n", SMPPBRIDGE_VERSION);
+        return 0;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        usage(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    fprintf(stderr, "smppbridge: there is no command '%s'\n\n", argv[1]);
+    usage(stderr);
+    return 2;
+}

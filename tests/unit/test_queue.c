@@ -1,0 +1,173 @@
+/* test_queue.c - what goes into the next request: urgent first, fair, one message a phone, order kept. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include "gateway/internal.h"
+
+static uv_loop_t loop;
+static struct gateway gw;
+static struct upstream *up;
+static uint64_t next_id;
+
+static const char config_text[] =
+    "{ \"esmes\": [ { \"system_id\": \"a\", \"password\": \"x\" }, { \"system_id\": \"b\", \"password\": \"x\" } ],"
+    "  \"upstreams\": [ { \"name\": \"u\", \"urls\": [\"http://127.0.0.1:1\"], \"login\": \"l\", \"password\": \"p\" } "
+    "],"
+    "  \"store\": { \"url\": \"memory:\" } }";
+
+static int setup(void **state)
+{
+    struct store_opts opts = { .url = "memory:" };
+    struct buf mistakes;
+    char why[256];
+
+    (void)state;
+    memset(&gw, 0, sizeof gw);
+    next_id = 1;
+    uv_loop_init(&loop);
+    gw.loop = &loop;
+    buf_init(&mistakes, 65536);
+    if (cfg_read_text("test", config_text, strlen(config_text), &gw.config, &mistakes) != 0)
+        fail_msg("%s", buf_text(&mistakes));
+    buf_finish(&mistakes);
+    meters_register(&gw.meters);
+    assert_int_equal(0, store_open(&loop, &opts, &gw.store, why));
+    gw.book = book_create(gw.store, 1000, 1 << 24);
+    gw.account_of = calloc(65536, sizeof(struct account *));
+    gw.upstream_of = calloc(65536, sizeof(struct upstream *));
+    gw.sends_max = 1000;
+    assert_int_equal(0, upstream_create(&gw, "u", &up));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    store_close(gw.store);
+    upstream_destroy_all(&gw);
+    account_finish_all(&gw);
+    book_destroy(gw.book);
+    cfg_destroy(gw.config);
+    free(gw.account_of);
+    free(gw.upstream_of);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    metrics_reset();
+    return uv_loop_close(&loop);
+}
+
+static struct item *wait_for_turn(const char *system_id, const char *phone, const char *text, bool urgent)
+{
+    struct account *account = account_get(&gw, system_id);
+    struct message facts = { .id = next_id,
+                             .public_id = next_id,
+                             .kind = MESSAGE_MT,
+                             .dest = { (char *)(uintptr_t)phone, strlen(phone) },
+                             .text = { (char *)(uintptr_t)text, strlen(text) },
+                             .p = { .id = next_id,
+                                    .state = MESSAGE_QUEUED,
+                                    .urgent = urgent,
+                                    .esme = account->number,
+                                    .upstream = up->number } };
+    struct item *item = book_add_take(gw.book, message_create(&facts));
+
+    next_id++;
+    assert_int_equal(0, queue_add(&gw, account, up, urgent, item->m->id, false));
+    return item;
+}
+
+static void gather_and_expect(size_t max, const uint64_t *ids, size_t count)
+{
+    struct item *items[16];
+
+    assert_int_equal(count, queue_gather(up, items, max));
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(ids[i], items[i]->m->id);
+}
+
+#define EXPECT(max, ...)                                                                                               \
+    gather_and_expect(max, (const uint64_t[]){ __VA_ARGS__ }, sizeof((uint64_t[]){ __VA_ARGS__ }) / 8)
+
+static void urgent_goes_before_bulk(void **state)
+{
+    (void)state;
+    wait_for_turn("a", "79990000001", "bulk", false);
+    wait_for_turn("a", "79990000002", "bulk", false);
+    wait_for_turn("b", "79990000003", "urgent", true);
+    EXPECT(2, 3, 1);
+    EXPECT(2, 2);
+    assert_false(queue_has_work(up));
+}
+
+static void accounts_take_turns(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        char phone[16];
+
+        snprintf(phone, sizeof phone, "7999000000%d", i);
+        wait_for_turn("a", phone, "many", false);
+    }
+    wait_for_turn("b", "79990000010", "few", false);
+    wait_for_turn("b", "79990000011", "few", false);
+    EXPECT(10, 1, 6, 2, 7, 3, 4, 5);
+}
+
+static void a_phone_is_in_one_request_at_a_time_and_keeps_its_order(void **state)
+{
+    (void)state;
+    wait_for_turn("a", "79990000001", "first", false);
+    wait_for_turn("a", "79990000001", "second", false);
+    wait_for_turn("a", "+79990000001", "third", false);
+    wait_for_turn("a", "79990000002", "other", false);
+    EXPECT(10, 1, 4);
+    struct item *none[1];
+    assert_int_equal(0, queue_gather(up, none, 1));
+    queue_phone_free(up, 79990000001u);
+    EXPECT(10, 2);
+    queue_phone_free(up, 79990000001u);
+    EXPECT(10, 3);
+}
+
+static void what_cannot_share_a_list_travels_alone(void **state)
+{
+    (void)state;
+    wait_for_turn("a", "79990000001", "plain", false);
+    struct item *binary = wait_for_turn("a", "79990000002", "bin", false);
+    binary->m->binary = true;
+    binary->m->channel = SMSC_BINARY;
+    struct item *failed = wait_for_turn("a", "79990000003", "plain", false);
+    failed->alone = true;
+    wait_for_turn("a", "79990000004", "plain", false);
+    EXPECT(10, 1);
+    EXPECT(10, 2);
+    EXPECT(10, 3);
+    EXPECT(10, 4);
+}
+
+static void closed_and_expired_messages_are_passed_over(void **state)
+{
+    (void)state;
+    wait_for_turn("a", "79990000001", "cancelled", false)->m->p.state = MESSAGE_CLOSED;
+    struct item *expired = wait_for_turn("a", "79990000002", "expired", false);
+    expired->m->expires_ms = 1;
+    wait_for_turn("a", "79990000003", "good", false);
+    EXPECT(10, 3);
+    assert_int_equal(SMPP_STATE_EXPIRED, expired->m->p.final);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(urgent_goes_before_bulk, setup, teardown),
+        cmocka_unit_test_setup_teardown(accounts_take_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_phone_is_in_one_request_at_a_time_and_keeps_its_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_share_a_list_travels_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(closed_and_expired_messages_are_passed_over, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
