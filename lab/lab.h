@@ -29,8 +29,6 @@ struct simulator_opts {
  * returns; why[] gets a sentence. */
 int simulator_create(uv_loop_t *loop, const struct simulator_opts *opts, struct simulator **out, uint16_t *out_port,
                      char why[256]) MUST_CHECK;
-/* Where callbacks go from now on, as an operator would enter it in the account; NULL: nowhere. */
-void simulator_callback(struct simulator *sim, const char *url);
 /* Behaviour as JSON: the whole object out; a partial object in (unknown keys refused with a sentence). */
 void simulator_behaviour_read(struct simulator *sim, struct buf *out);
 int simulator_behaviour_write(struct simulator *sim, const char *json, size_t len, char why[256]) MUST_CHECK;

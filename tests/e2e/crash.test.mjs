@@ -20,7 +20,7 @@ async function acceptedPhones(simulator) {
 test(`${ROUNDS} kills under load: acknowledged = accepted upstream, each exactly once, each with one receipt`, async (t) => {
   const world = await startWorld();
   t.after(() => world.end());
-  await world.simulator.behave({ latency_min_ms: 20, latency_max_ms: 20 });
+  await world.simulator.behave({ latency_min_ms: 20, latency_max_ms: 20, callback_repeat_s: 1 });
   const acknowledged = new Map(); // phone -> message_id
   const sent = new Set();
   const receipts = new Map(); // message_id -> count
