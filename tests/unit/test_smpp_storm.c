@@ -2,8 +2,8 @@
 /*
  * test_smpp_storm.c - many peers at once doing right and wrong things in a random but repeatable order.
  *
- * What must hold whatever they do: each request accepted is answered at most once, each delivery accepted ends exactly
- * once, each session bound is unbound once, and nothing is left when all have gone (the loop closes, sanitizers agree).
+ * What must hold whatever they do: each delivery accepted ends exactly once, each session bound is unbound once, tickets
+ * of dead sessions are harmless, and nothing is left when all have gone (the loop closes, sanitizers agree).
  */
 #include "smpp_world.h"
 
