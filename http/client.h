@@ -17,22 +17,22 @@
 struct http_client;
 
 struct http_client_opts {
-    unsigned max_inflight;     /* requests under way at once; above it ERR_FULL. 0 = 64 */
+    unsigned max_inflight;                   /* requests under way at once; above it ERR_FULL. 0 = 64 */
     uint64_t connect_timeout_ms, timeout_ms; /* 0 = 5 s, 30 s */
-    uint64_t idle_ms;          /* a connection idle for longer is not reused; 0 = 4 s */
-    size_t max_reply_bytes;    /* larger replies end as HTTP_UNKNOWN; 0 = 4 MiB */
-    const char *proxy;         /* "http://host:port", NULL none */
-    const char *ca_file;       /* NULL: the system's */
-    bool insecure;             /* tests only: do not verify the peer's certificate */
+    uint64_t idle_ms;                        /* a connection idle for longer is not reused; 0 = 4 s */
+    size_t max_reply_bytes;                  /* larger replies end as HTTP_UNKNOWN; 0 = 4 MiB */
+    const char *proxy;                       /* "http://host:port", NULL none */
+    const char *ca_file;                     /* NULL: the system's */
+    bool insecure;                           /* tests only: do not verify the peer's certificate */
 };
 
 struct http_request_out {
-    const char *method;       /* "GET" or "POST" */
+    const char *method; /* "GET" or "POST" */
     const char *url;
     const char *content_type; /* NULL: application/x-www-form-urlencoded when there is a body */
     const char *body;         /* copied */
     size_t body_len;
-    uint64_t timeout_ms;      /* 0 = the client's */
+    uint64_t timeout_ms; /* 0 = the client's */
 };
 
 enum http_outcome {
@@ -43,10 +43,10 @@ enum http_outcome {
 
 struct http_reply_in {
     enum http_outcome outcome;
-    int status;             /* only if ANSWERED */
-    const char *body;       /* only if ANSWERED; NUL-terminated, dies on return */
+    int status;       /* only if ANSWERED */
+    const char *body; /* only if ANSWERED; NUL-terminated, dies on return */
     size_t body_len;
-    const char *why;        /* a sentence when not ANSWERED; never NULL */
+    const char *why; /* a sentence when not ANSWERED; never NULL */
     uint64_t took_us;
 };
 

@@ -1,264 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * form.c - parameter sets read from query strings, form bodies, multipart bodies and flat JSON, and forms written.
+ * form.c - parameters of requests: query strings, form bodies, multipart, flat JSON.
  *
- * Pure text. Order is kept; every value is a copy with a NUL behind it, so it may hold any bytes.
+ * Leaves charsets and meanings to the callers: bytes in, bytes out. Name and value of a parameter share one allocation.
+ * Invariant: a reader that fails leaves what it had added before; the set can always be finished.
  */
 #include "http/form.h"
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include <cJSON.h>
+#include "http/json.h"
 
-enum { PARAMS_FIRST = 16 };
+enum {
+    GROW_BY = 16,
+    BOUNDARY_MAX = 70,       /* [RFC 2046 5.1.1] */
+    PART_HEAD_MAX = 4 << 10, /* of one part of a multipart body */
+    JSON_VALUE_MAX = 64 << 20
+};
 
 void http_params_init(struct http_params *p)
 {
-    *p = (struct http_params){ 0 };
+    *p = (struct http_params){ NULL, 0 };
 }
 
 void http_params_finish(struct http_params *p)
 {
     for (size_t i = 0; i < p->count; i++)
-        free(p->at[i].name); /* name and value are one block */
+        free(p->at[i].name); /* the value lies behind it */
     free(p->at);
-    *p = (struct http_params){ 0 };
+    http_params_init(p);
 }
 
-/* Takes `block`: the name, its NUL, the value, its NUL. */
-static int add_take(struct http_params *p, char *block, size_t name_len, size_t value_len)
+/* A new parameter with room for `name_size` and `value_size` bytes (NULs included); the caller fills them. */
+static int add_room(struct http_params *p, size_t name_size, size_t value_size, struct http_param **out)
 {
-    if (p->count >= HTTP_PARAMS_MAX) {
-        free(block);
-        return ERR_FULL;
-    }
-    bool power = (p->count & (p->count - 1)) == 0; /* room is doubled at 16, 32, ... */
-    if (p->count == 0 || (p->count >= PARAMS_FIRST && power)) {
-        size_t size = p->count == 0 ? PARAMS_FIRST : p->count * 2;
-        struct http_param *at = realloc(p->at, size * sizeof *at);
+    char *block;
 
-        if (at == NULL) {
-            free(block);
+    if (p->count >= HTTP_PARAMS_MAX)
+        return ERR_FULL;
+    if (p->count % GROW_BY == 0) {
+        struct http_param *grown = realloc(p->at, (p->count + GROW_BY) * sizeof *grown);
+
+        if (grown == NULL)
             return ERR_NOMEM;
-        }
-        p->at = at;
+        p->at = grown;
     }
-    p->at[p->count++] = (struct http_param){ block, block + name_len + 1, value_len };
+    block = malloc(name_size + value_size);
+    if (block == NULL)
+        return ERR_NOMEM;
+    *out = &p->at[p->count++];
+    **out = (struct http_param){ .name = block, .value = block + name_size, .len = value_size - 1 };
     return 0;
 }
 
-static char *block_for(size_t name_len, size_t value_len)
+static int add(struct http_params *p, const char *name, size_t name_len, const char *value, size_t len)
 {
-    return malloc(name_len + value_len + 2);
-}
+    struct http_param *param;
+    int err = add_room(p, name_len + 1, len + 1, &param);
 
-static int add(struct http_params *p, const char *name, size_t name_len, const char *value, size_t value_len)
-{
-    char *block = block_for(name_len, value_len);
-
-    if (block == NULL)
-        return ERR_NOMEM;
-    memcpy(block, name, name_len);
-    block[name_len] = '\0';
-    if (value_len > 0)
-        memcpy(block + name_len + 1, value, value_len);
-    block[name_len + 1 + value_len] = '\0';
-    return add_take(p, block, name_len, value_len);
+    if (err != 0)
+        return err;
+    memcpy(param->name, name, name_len);
+    param->name[name_len] = '\0';
+    if (len > 0)
+        memcpy(param->value, value, len);
+    param->value[len] = '\0';
+    return 0;
 }
 
 int http_params_add(struct http_params *p, const char *name, const char *value, size_t len)
 {
     return add(p, name, strlen(name), value, len);
 }
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes into `out`, which has room for `len` bytes; returns how many were written. */
-static size_t url_decode(const char *in, size_t len, char *out)
-{
-    char *start = out;
-
-    for (size_t i = 0; i < len; i++) {
-        int high, low;
-
-        if (in[i] == '+') {
-            *out++ = ' ';
-        } else if (in[i] == '%' && i + 2 < len && (high = hex_digit(in[i + 1])) >= 0 &&
-                   (low = hex_digit(in[i + 2])) >= 0) {
-            *out++ = (char)(high << 4 | low);
-            i += 2;
-        } else {
-            *out++ = in[i];
-        }
-    }
-    return (size_t)(out - start);
-}
-
-int http_params_read_form(struct http_params *p, const char *text, size_t len)
-{
-    const char *end = text + len;
-
-    while (text < end) {
-        const char *stop = memchr(text, '&', (size_t)(end - text));
-        if (stop == NULL)
-            stop = end;
-        const char *equals = memchr(text, '=', (size_t)(stop - text));
-        size_t name_len = (size_t)((equals == NULL ? stop : equals) - text);
-        const char *value = equals == NULL ? stop : equals + 1;
-        size_t value_len = (size_t)(stop - value);
-
-        if (stop > text) {
-            char *block = block_for(name_len, value_len);
-
-            if (block == NULL)
-                return ERR_NOMEM;
-            size_t got_name = url_decode(text, name_len, block);
-            block[got_name] = '\0';
-            size_t got_value = url_decode(value, value_len, block + got_name + 1);
-            block[got_name + 1 + got_value] = '\0';
-            int err = add_take(p, block, got_name, got_value);
-            if (err != 0)
-                return err;
-        }
-        text = stop + 1;
-    }
-    return 0;
-}
-
-/* --- multipart [RFC 7578] ------------------------------------------------------------------------------------------ */
-
-/* The value of `name=` in a header line, quoted or not. */
-static bool header_parameter(const char *line, size_t len, const char *name, const char **out, size_t *out_len)
-{
-    size_t name_len = strlen(name);
-
-    for (size_t i = 0; i + name_len + 1 < len; i++) {
-        bool starts = i > 0 && (line[i - 1] == ' ' || line[i - 1] == ';' || line[i - 1] == '\t');
-
-        if (!starts || strncasecmp(line + i, name, name_len) != 0 || line[i + name_len] != '=')
-            continue;
-        const char *value = line + i + name_len + 1;
-        size_t left = len - (size_t)(value - line);
-        size_t n = 0;
-        if (left > 0 && *value == '"') {
-            value++;
-            left--;
-            while (n < left && value[n] != '"')
-                n++;
-            if (n == left)
-                return false;
-        } else {
-            while (n < left && value[n] != ';' && value[n] != ' ')
-                n++;
-        }
-        *out = value;
-        *out_len = n;
-        return true;
-    }
-    return false;
-}
-
-/* Reads the part's headers; `at` moves behind the empty line. */
-static bool part_name(const char **at, const char *end, const char **out, size_t *out_len)
-{
-    bool named = false;
-
-    for (;;) {
-        const char *line = *at;
-        const char *stop = memmem(line, (size_t)(end - line), "\r\n", 2);
-
-        if (stop == NULL)
-            return false;
-        *at = stop + 2;
-        if (stop == line)
-            return named;
-        size_t len = (size_t)(stop - line);
-        if (len > 20 && strncasecmp(line, "Content-Disposition:", 20) == 0)
-            named = header_parameter(line, len, "name", out, out_len);
-    }
-}
-
-int http_params_read_multipart(struct http_params *p, const char *content_type, const char *body, size_t len)
-{
-    const char *boundary;
-    size_t boundary_len;
-    char mark[80];
-
-    if (!header_parameter(content_type, strlen(content_type), "boundary", &boundary, &boundary_len) ||
-        boundary_len == 0 || boundary_len > 70)
-        return ERR_SYNTAX;
-    int mark_len = snprintf(mark, sizeof mark, "\r\n--%.*s", (int)boundary_len, boundary);
-    size_t n = (size_t)mark_len;
-    const char *end = body + len;
-    /* the first mark may stand at the very start, without the line break before it */
-    const char *at = len >= n - 2 && memcmp(body, mark + 2, n - 2) == 0 ? body + n - 2 : memmem(body, len, mark, n);
-    if (at == NULL)
-        return ERR_SYNTAX;
-    if (at != body + n - 2 || memcmp(body, mark + 2, n - 2) != 0)
-        at += n;
-    for (;;) {
-        const char *name;
-        size_t name_len;
-
-        if (end - at >= 2 && at[0] == '-' && at[1] == '-')
-            return 0;
-        if (end - at < 2 || at[0] != '\r' || at[1] != '\n')
-            return ERR_SYNTAX;
-        at += 2;
-        if (!part_name(&at, end, &name, &name_len))
-            return ERR_SYNTAX;
-        /* an empty part has its mark right behind the empty line: look from the line break before */
-        const char *stop = memmem(at - 2, (size_t)(end - at) + 2, mark, n);
-        if (stop == NULL)
-            return ERR_SYNTAX;
-        int err = add(p, name, name_len, at, stop < at ? 0 : (size_t)(stop - at));
-        if (err != 0)
-            return err;
-        at = stop + n;
-    }
-}
-
-/* --- JSON ---------------------------------------------------------------------------------------------------------- */
-
-static int add_json(struct http_params *p, const cJSON *item)
-{
-    char digits[32];
-
-    if (cJSON_IsString(item))
-        return http_params_add(p, item->string, item->valuestring, strlen(item->valuestring));
-    if (cJSON_IsBool(item))
-        return http_params_add(p, item->string, cJSON_IsTrue(item) ? "1" : "0", 1);
-    if (cJSON_IsNull(item))
-        return http_params_add(p, item->string, "", 0);
-    if (!cJSON_IsNumber(item))
-        return ERR_SYNTAX; /* not flat */
-    int n = snprintf(digits, sizeof digits, "%.15g", item->valuedouble);
-    return http_params_add(p, item->string, digits, (size_t)n);
-}
-
-int http_params_read_json(struct http_params *p, const char *text, size_t len)
-{
-    cJSON *root = cJSON_ParseWithLength(text, len);
-    int err = cJSON_IsObject(root) ? 0 : ERR_SYNTAX;
-
-    for (const cJSON *item = root == NULL ? NULL : root->child; err == 0 && item != NULL; item = item->next)
-        err = add_json(p, item);
-    cJSON_Delete(root);
-    return err;
-}
-
-/* --- look-up and writing ------------------------------------------------------------------------------------------- */
 
 const struct http_param *http_params_find(const struct http_params *p, const char *name)
 {
@@ -271,9 +87,73 @@ const struct http_param *http_params_find(const struct http_params *p, const cha
 
 const char *http_params_get(const struct http_params *p, const char *name)
 {
-    const struct http_param *found = http_params_find(p, name);
+    const struct http_param *param = http_params_find(p, name);
 
-    return found == NULL ? NULL : found->value;
+    return param == NULL ? NULL : param->value;
+}
+
+/* ---- a=1&b=2 ---- */
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* Never longer than the input. Returns the length written. */
+static size_t decode(const char *text, size_t len, char *out)
+{
+    char *to = out;
+
+    for (size_t i = 0; i < len; i++) {
+        int high, low;
+
+        if (text[i] == '+') {
+            *to++ = ' ';
+        } else if (text[i] == '%' && len - i > 2 && (high = hex(text[i + 1])) >= 0 && (low = hex(text[i + 2])) >= 0) {
+            *to++ = (char)(high << 4 | low);
+            i += 2;
+        } else {
+            *to++ = text[i];
+        }
+    }
+    *to = '\0';
+    return (size_t)(to - out);
+}
+
+int http_params_read_form(struct http_params *p, const char *text, size_t len)
+{
+    const char *end = text + len;
+
+    while (text < end) {
+        const char *pair_end = memchr(text, '&', (size_t)(end - text));
+        const char *equals;
+        struct http_param *param;
+        size_t name_len, value_len;
+        int err;
+
+        if (pair_end == NULL)
+            pair_end = end;
+        if (pair_end == text) { /* "&&" */
+            text++;
+            continue;
+        }
+        equals = memchr(text, '=', (size_t)(pair_end - text));
+        name_len = (size_t)((equals == NULL ? pair_end : equals) - text);
+        value_len = equals == NULL ? 0 : (size_t)(pair_end - equals - 1);
+        err = add_room(p, name_len + 1, value_len + 1, &param);
+        if (err != 0)
+            return err;
+        decode(text, name_len, param->name);
+        param->len = decode(pair_end - value_len, value_len, param->value);
+        text = pair_end < end ? pair_end + 1 : end;
+    }
+    return 0;
 }
 
 void http_form_add(struct buf *out, const char *name, const char *value, size_t len)
@@ -283,4 +163,174 @@ void http_form_add(struct buf *out, const char *name, const char *value, size_t 
     buf_add_url(out, name, strlen(name));
     buf_addc(out, '=');
     buf_add_url(out, value, len);
+}
+
+/* ---- multipart/form-data [RFC 7578] ---- */
+
+/* The parameter `name` of a header value ("form-data; name=\"a\""), quotes and backslashes resolved into `out`. Returns 0,
+ * ERR_NOT_FOUND, ERR_SYNTAX, ERR_RANGE. */
+static int header_parameter(const char *value, size_t value_len, const char *name, char *out, size_t size)
+{
+    const char *at = value, *end = value + value_len;
+    size_t name_len = strlen(name);
+
+    at = memchr(at, ';', (size_t)(end - at));
+    while (at != NULL && at < end) {
+        const char *key;
+        size_t key_len, len = 0;
+        bool is_wanted;
+
+        while (at < end && (*at == ';' || *at == ' ' || *at == '\t'))
+            at++;
+        key = at;
+        while (at < end && *at != '=' && *at != ';')
+            at++;
+        if (at == end || *at == ';')
+            continue;
+        key_len = (size_t)(at - key);
+        while (key_len > 0 && (key[key_len - 1] == ' ' || key[key_len - 1] == '\t'))
+            key_len--;
+        is_wanted = key_len == name_len && strncasecmp(key, name, name_len) == 0;
+        at++;
+        if (at < end && *at == '"') {
+            at++;
+            while (at < end && *at != '"') {
+                if (*at == '\\' && end - at > 1 && (at[1] == '"' || at[1] == '\\'))
+                    at++;
+                if (is_wanted) {
+                    if (len + 1 >= size)
+                        return ERR_RANGE;
+                    out[len++] = *at;
+                }
+                at++;
+            }
+            if (at == end)
+                return ERR_SYNTAX;
+            at++;
+        } else {
+            while (at < end && *at != ';' && *at != ' ' && *at != '\t') {
+                if (is_wanted) {
+                    if (len + 1 >= size)
+                        return ERR_RANGE;
+                    out[len++] = *at;
+                }
+                at++;
+            }
+        }
+        if (is_wanted) {
+            out[len] = '\0';
+            return 0;
+        }
+        at = at < end ? memchr(at, ';', (size_t)(end - at)) : NULL;
+    }
+    return ERR_NOT_FOUND;
+}
+
+/* The name in a part's Content-Disposition, from its header block. Returns as header_parameter. */
+static int part_name(const char *head, size_t head_len, char *out, size_t size)
+{
+    static const char wanted[] = "content-disposition:";
+    const char *end = head + head_len;
+
+    while (head < end) {
+        const char *line_end = memmem(head, (size_t)(end - head), "\r\n", 2);
+
+        if (line_end == NULL)
+            line_end = end;
+        if ((size_t)(line_end - head) >= sizeof wanted - 1 && strncasecmp(head, wanted, sizeof wanted - 1) == 0)
+            return header_parameter(head, (size_t)(line_end - head), "name", out, size);
+        head = line_end < end ? line_end + 2 : end;
+    }
+    return ERR_NOT_FOUND;
+}
+
+int http_params_read_multipart(struct http_params *p, const char *content_type, const char *body, size_t len)
+{
+    char delimiter[BOUNDARY_MAX + 5] = "\r\n--";
+    char name[256];
+    const char *at = body, *end = body + len;
+    size_t delimiter_len;
+    int err = header_parameter(content_type, strlen(content_type), "boundary", delimiter + 4, BOUNDARY_MAX + 1);
+
+    if (err != 0 || delimiter[4] == '\0')
+        return ERR_SYNTAX;
+    delimiter_len = strlen(delimiter);
+    /* the first delimiter may open the body, without the line end that belongs to it */
+    if (len >= delimiter_len - 2 && memcmp(body, delimiter + 2, delimiter_len - 2) == 0) {
+        at += delimiter_len - 2;
+    } else {
+        at = memmem(body, len, delimiter, delimiter_len);
+        if (at == NULL)
+            return ERR_SYNTAX;
+        at += delimiter_len;
+    }
+    for (;;) { /* `at` stands behind a delimiter */
+        const char *head, *content, *next;
+
+        if (end - at >= 2 && at[0] == '-' && at[1] == '-')
+            return 0;
+        while (at < end && (*at == ' ' || *at == '\t'))
+            at++;
+        if (end - at < 2)
+            return ERR_SYNTAX;
+        if (at[0] != '\r' || at[1] != '\n')
+            return ERR_SYNTAX;
+        head = at + 2;
+        /* from `at`: a part without any header has its blank line right here */
+        content = memmem(at, (size_t)(end - at), "\r\n\r\n", 4);
+        if (content == NULL)
+            return ERR_SYNTAX;
+        if (content > head && content - head > PART_HEAD_MAX)
+            return ERR_SYNTAX;
+        err = content > head ? part_name(head, (size_t)(content - head), name, sizeof name) : ERR_NOT_FOUND;
+        if (err == ERR_SYNTAX || err == ERR_RANGE)
+            return ERR_SYNTAX;
+        /* an empty part's delimiter begins with the second half of the blank line */
+        next = memmem(content + 2, (size_t)(end - content - 2), delimiter, delimiter_len);
+        if (next == NULL)
+            return ERR_SYNTAX;
+        content += 4;
+        if (err == 0) {
+            err = add(p, name, strlen(name), content, next > content ? (size_t)(next - content) : 0);
+            if (err != 0)
+                return err;
+        }
+        at = next + delimiter_len;
+    }
+}
+
+/* ---- JSON ---- */
+
+int http_params_read_json(struct http_params *p, const char *text, size_t len)
+{
+    struct json json;
+    struct json_value root, key, value;
+    struct buf name, content;
+    int err = ERR_SYNTAX;
+
+    buf_init(&name, len < 64 ? 64 : len);
+    buf_init(&content, JSON_VALUE_MAX);
+    json_open(&json, text, len);
+    if (!json_read(&json, &root) || root.kind != JSON_OBJECT)
+        goto out;
+    while (json_member(&json, &key, &value)) {
+        if (value.kind == JSON_OBJECT || value.kind == JSON_ARRAY) /* flat is what was promised */
+            goto out;
+        buf_clear(&name);
+        buf_clear(&content);
+        json_text(&key, &name);
+        if (value.kind == JSON_BOOL) /* as the aggregator's flags are written everywhere else */
+            buf_addc(&content, json_is(&value, "true") ? '1' : '0');
+        else
+            json_text(&value, &content);
+        err = name.failed || content.failed ? ERR_NOMEM
+                                            : add(p, buf_text(&name), name.len, buf_text(&content), content.len);
+        if (err != 0)
+            goto out;
+    }
+    err = json_end(&json) ? 0 : ERR_SYNTAX;
+out:
+    buf_finish(&name);
+    buf_finish(&content);
+    return err;
 }

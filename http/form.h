@@ -31,8 +31,9 @@ int http_params_add(struct http_params *p, const char *name, const char *value, 
 /* "a=1&b=%20": plus is space, percent decoded; a bad escape stays as it stands. */
 int http_params_read_form(struct http_params *p, const char *text, size_t len) MUST_CHECK;
 /* multipart/form-data; files are taken as parameters too (name, content). */
-int http_params_read_multipart(struct http_params *p, const char *content_type, const char *body, size_t len) MUST_CHECK;
-/* One flat JSON object: strings, numbers and booleans as text. */
+int http_params_read_multipart(struct http_params *p, const char *content_type, const char *body,
+                               size_t len) MUST_CHECK;
+/* One flat JSON object: strings and numbers as text (every digit), true and false as "1" and "0", null as "". */
 int http_params_read_json(struct http_params *p, const char *text, size_t len) MUST_CHECK;
 /* The value of the first parameter with this name, or NULL. */
 const char *http_params_get(const struct http_params *p, const char *name);

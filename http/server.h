@@ -20,22 +20,22 @@ struct http_server;
 struct http_exchange; /* one request and its answer; valid until http_reply */
 
 struct http_server_opts {
-    const char *address;       /* "host:port", "[::1]:8080", port 0 = any free */
-    int listen_fd;             /* >= 0: an inherited listening socket instead of address; else -1 */
-    size_t max_body_bytes;     /* above it 413; 0 = 64 KiB */
-    unsigned max_connections;  /* 0 = 1000 */
-    unsigned timeout_s;        /* of an idle or slow connection; 0 = 30 */
+    const char *address;                     /* "host:port", "[::1]:8080", port 0 = any free */
+    int listen_fd;                           /* >= 0: an inherited listening socket instead of address; else -1 */
+    size_t max_body_bytes;                   /* above it 413; 0 = 64 KiB */
+    unsigned max_connections;                /* 0 = 1000 */
+    unsigned timeout_s;                      /* of an idle or slow connection; 0 = 30 */
     const char *certificate_file, *key_file; /* both: TLS */
-    const char *const *allow_from; /* NULL-terminated list of CIDR; NULL or empty: everywhere */
+    const char *const *allow_from;           /* NULL-terminated list of CIDR; NULL or empty: everywhere */
 };
 
 struct http_request_in {
-    const char *method;  /* "GET", "POST", ... */
-    const char *path;    /* percent-decoded, without query */
-    const char *query;   /* raw, without '?'; "" when absent */
-    const char *body;    /* NUL-terminated */
+    const char *method; /* "GET", "POST", ... */
+    const char *path;   /* percent-decoded, without query */
+    const char *query;  /* raw, without '?'; "" when absent */
+    const char *body;   /* NUL-terminated */
     size_t body_len;
-    const char *peer;    /* "127.0.0.1:50123" */
+    const char *peer; /* "127.0.0.1:50123" */
 };
 
 /* Views in `request` live until http_reply. May call http_reply before returning. */
@@ -68,8 +68,8 @@ void http_abort(struct http_exchange *exchange, int status, const char *content_
  * reader that vanished is noticed at the next send, so send a comment now and then. Returns 0, ERR_NOMEM, ERR_STATE
  * (answered already, or the server was destroyed: then end the exchange with http_reply). */
 struct http_stream;
-int http_stream_open(struct http_exchange *exchange, void (*on_closed)(void *owner), void *owner, struct http_stream **out)
-    MUST_CHECK;
+int http_stream_open(struct http_exchange *exchange, void (*on_closed)(void *owner), void *owner,
+                     struct http_stream **out) MUST_CHECK;
 /* Queues bytes ("data: ...\n\n"). ERR_FULL when the reader is too slow (over 256 KiB waiting): close it then. */
 int http_stream_send(struct http_stream *stream, const char *data, size_t len);
 /* Sends what waits, then ends; a reader that does not take it is dropped after the connection time-out. */

@@ -34,6 +34,7 @@ static struct {
 static void on_reply(void *owner, uint64_t cookie, const struct http_reply_in *reply)
 {
     UNUSED(owner);
+    uv_stop(&loop); /* this may be the timer phase: do not wait for another event before looking */
     ended++;
     answered += reply->outcome == HTTP_ANSWERED;
     not_sent += reply->outcome == HTTP_NOT_SENT;
@@ -59,7 +60,8 @@ static void stop(void)
 {
     http_client_destroy(client);
     raw_server_stop(&server);
-    uv_run(&loop, UV_RUN_DEFAULT); /* everything lets go, or the test hangs and the runner ends it */
+    while (uv_run(&loop, UV_RUN_DEFAULT) != 0) /* everything lets go, or the test hangs and the runner ends it */
+        ;
     assert_int_equal(0, uv_loop_close(&loop));
 }
 
@@ -326,9 +328,12 @@ static void refused_connection_is_not_sent(void **state)
 
 static void unknown_name_is_not_sent(void **state)
 {
+    char url[128] = "http://";
+
     UNUSED(state);
+    memset(url + 7, 'a', 70); /* longer than a label may be: fails without asking a name server */
     start(echo, &(struct http_client_opts){ 0 });
-    assert_int_equal(0, send_to("http://no-such-host.invalid/", "POST", "a=1", 1));
+    assert_int_equal(0, send_to(url, "POST", "a=1", 1));
     run_until(1);
     assert_int_equal(HTTP_NOT_SENT, last.outcome);
     stop();
