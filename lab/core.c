@@ -7,6 +7,7 @@
  */
 #include "lab/core.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -516,12 +517,15 @@ static void faults_after(const struct lab *lab, struct lab_reply *reply, uint64_
         reply->fault = LAB_FAULT_HANG;
 }
 
-static void serve_method(struct lab *lab, const struct method *method, const struct lab_request *request,
-                         struct lab_reply *reply)
+void lab_serve_method(struct lab *lab, const struct lab_request *request, struct lab_reply *reply)
 {
+    const struct method *method = method_of(request->path);
     struct lab_call call = {
         .lab = lab, .request = request, .now_ms = request->now_ms, .reply = reply, .out = &reply->body
     };
+
+    assert(method != NULL); /* the caller has looked */
+
     bool understood = lab_call_open(&call);
     int error = lab_call_admit(&call);
 
@@ -547,14 +551,14 @@ static void serve_method(struct lab *lab, const struct method *method, const str
 
 void lab_serve(struct lab *lab, const struct lab_request *request, struct lab_reply *reply)
 {
-    const struct method *method = method_of(request->path);
+    bool soap = strcmp(request->path, "/sys/soap.php") == 0;
     uint64_t key;
 
     if (strncmp(request->path, "/lab/", 5) == 0) {
         lab_admin(lab, request, reply);
         return;
     }
-    if (method == NULL) {
+    if (method_of(request->path) == NULL && !soap) {
         if (strncmp(request->path, "/t/", 3) == 0)
             follow_link(lab, request, reply);
         else
@@ -567,7 +571,10 @@ void lab_serve(struct lab *lab, const struct lab_request *request, struct lab_re
         lab->n.faults++;
         return;
     }
-    serve_method(lab, method, request, reply);
+    if (soap)
+        lab_method_soap(lab, request, reply);
+    else
+        lab_serve_method(lab, request, reply);
     if (reply->fault == LAB_FAULT_NONE)
         faults_after(lab, reply, key);
     lab->n.faults += reply->fault != LAB_FAULT_NONE;

@@ -292,6 +292,10 @@ void lab_method_get(struct lab_call *call);
 void lab_method_info(struct lab_call *call);
 void lab_method_tinyurls(struct lab_call *call);
 void lab_method_wait_call(struct lab_call *call);
+/* soap.php: the WSDL, or one of seven operations carried out by the methods above. */
+void lab_method_soap(struct lab *lab, const struct lab_request *request, struct lab_reply *reply);
+/* A request for one of the methods above, without the faults and the latency of lab_serve. */
+void lab_serve_method(struct lab *lab, const struct lab_request *request, struct lab_reply *reply);
 void lab_admin(struct lab *lab, const struct lab_request *request, struct lab_reply *reply);
 
 /* The value of a parameter, "" when absent; whether it is given and not "0" or "". */
