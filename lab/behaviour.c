@@ -31,7 +31,7 @@ static const struct row {
     TEXT(login, "alex", "the account"),
     TEXT(password, "123", "taken in clear, as MD5 and as SHA1"),
     TEXT(api_key, "lab", "instead of login and password"),
-    TEXT(balance, "100000", "money of the account; a write sets it anew"),
+    TEXT(balance, "1000000000", "money of the account; a write sets it anew"),
     TEXT(currency, "RUR", "three letters"),
     TEXT(price, "1.5", "of one SMS in the home country"),
     TEXT(sender, "SMSC.RU", "default sender"),

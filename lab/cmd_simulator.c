@@ -25,10 +25,10 @@ static void on_signal(uv_signal_t *handle, int number)
 
 int lab_cmd_simulator(int argc, char **argv)
 {
-    const char *listen = "127.0.0.1:8088", *script = NULL, *callback = NULL, *token = NULL;
+    const char *listen = "127.0.0.1:8082", *script = NULL, *callback = NULL, *token = NULL;
     double seed = 1, keep = 0;
     const struct option_row rows[] = {
-        { "--listen", "ADDR", OPTION_TEXT, &listen, 0, 0, "host:port (127.0.0.1:8088; port 0: any free one)" },
+        { "--listen", "ADDR", OPTION_TEXT, &listen, 0, 0, "host:port (127.0.0.1:8082; port 0: any free one)" },
         { "--script", "FILE", OPTION_TEXT, &script, 0, 0,
           "settings as one flat JSON object, as PUT /lab/behaviour takes" },
         { "--seed", "N", OPTION_NUMBER, &seed, 0, 9007199254740992.0, "of all outcomes (1)" },

@@ -56,7 +56,7 @@ static void balance_has_its_limit(void **state)
 {
     UNUSED(state);
     for (int i = 0; i < 10; i++)
-        assert_string_equal(ask("balance", AUTH), "100000");
+        assert_string_equal(ask("balance", AUTH), "1000000000");
     assert_string_equal(ask("balance", AUTH "fmt=3"),
                         "{\n\"error\": \"duplicate request, wait a minute\",\n\"error_code\": 9\n}");
     now_ms += 60000;

@@ -60,11 +60,11 @@ static void errors_are_as_recorded(void **state)
 static void every_way_to_log_in(void **state)
 {
     UNUSED(state);
-    assert_string_equal(ask("balance", "login=alex&psw=123"), "100000");
-    assert_string_equal(ask("balance", "login=alex&psw=202cb962ac59075b964b07152d234b70"), "100000");
-    assert_string_equal(ask("balance", "login=alex&psw=40bd001563085fc35165329ea1ff5c5ecbdbbeef"), "100000");
-    assert_string_equal(ask("balance", "apikey=lab"), "100000");
-    assert_string_equal(ask("balance", "login=&psw=lab"), "100000");
+    assert_string_equal(ask("balance", "login=alex&psw=123"), "1000000000");
+    assert_string_equal(ask("balance", "login=alex&psw=202cb962ac59075b964b07152d234b70"), "1000000000");
+    assert_string_equal(ask("balance", "login=alex&psw=40bd001563085fc35165329ea1ff5c5ecbdbbeef"), "1000000000");
+    assert_string_equal(ask("balance", "apikey=lab"), "1000000000");
+    assert_string_equal(ask("balance", "login=&psw=lab"), "1000000000");
     assert_string_equal(ask("balance", "login=alex&psw=lab"), "ERROR = 2 (authorise error)");
     assert_string_equal(ask("balance", ""), "ERROR = 2 (authorise error)");
 }
@@ -100,7 +100,7 @@ static void wrong_passwords_block_the_address(void **state)
     now_ms += 30 * 60000 - 1;
     assert_string_equal(ask("balance", AUTH "fmt=0"), "ERROR = 4 (ip is blocked)");
     now_ms += 1;
-    assert_string_equal(ask("balance", AUTH "fmt=1"), "100000");
+    assert_string_equal(ask("balance", AUTH "fmt=1"), "1000000000");
 }
 
 static void a_hundred_bad_sends_in_a_row_block_the_address(void **state)
