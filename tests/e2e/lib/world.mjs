@@ -1,6 +1,6 @@
 // world.mjs - the real binary and the simulated SMSC as processes, and small clients of both. Waits for events only.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { createRequire } from 'node:module';
 import os from 'node:os';
@@ -11,6 +11,7 @@ const require = createRequire(import.meta.url);
 export const smpp = require('smpp');
 
 export const binary = process.env.SMPPBRIDGE ?? path.resolve(import.meta.dirname, '../../../build/release/smppbridge');
+if (!existsSync(binary)) throw new Error(`${binary} is not there: cmake --preset release && cmake --build build/release`);
 
 /** A port nobody listens on now. */
 export function freePort() {
@@ -90,6 +91,7 @@ export class Simulator extends Process {
     if (callback) options.push('--callback', callback);
     this.spawn(options);
     await until('the simulator answers', () => this.get('/lab/behaviour').catch(() => null));
+    await this.behave({ delivered: 1 }); // the network's own failures only where a test asks for them
     return this;
   }
 
@@ -135,9 +137,9 @@ export class Gateway extends Process {
   }
 
   config(upstreamUrl) {
-    const { esme = {}, upstream = {}, callbacks = {}, ...rest } = this.overrides;
+    const { smpp = {}, esme = {}, upstream = {}, callbacks = {}, ...rest } = this.overrides;
     return {
-      smpp: { listen: [`127.0.0.1:${this.port}`] },
+      smpp: { listen: [`127.0.0.1:${this.port}`], ...smpp },
       esmes: [{ system_id: 'demo', password: 'demo', upstream: 'smsc', ...esme }],
       upstreams: [{ name: 'smsc', urls: [upstreamUrl], login: 'alex', password: '123', ...upstream }],
       callbacks: {
@@ -172,6 +174,28 @@ export class Gateway extends Process {
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
+
+/** Does this program take these settings? Keys whose feature it does not have are refused by `check`. */
+export function accepts(overrides) {
+  const gateway = new Gateway(overrides);
+  Object.assign(gateway, { port: 1, callbackPort: 2, file: path.join(gateway.directory, 'gateway.json') });
+  writeFileSync(gateway.file, JSON.stringify(gateway.config('http://127.0.0.1:3')), { mode: 0o600 });
+  const { status } = spawnSync(binary, ['check', '-c', gateway.file]);
+  gateway.clean();
+  return status === 0;
+}
+
+/** What the simulator holds for one phone, oldest first, read as one text. Where the gateway does not join parts they
+ * travel as binary with their header, and are put in order by it here. */
+export async function textUpstream(simulator, phone) {
+  const items = (await simulator.get(`/lab/messages?phone=${phone}`)).items.reverse();
+  const parts = items.map(({ text }) => /^050003[0-9A-F]{6}/i.test(text) && Buffer.from(text, 'hex'));
+  if (joins() || !parts.length || !parts.every(Boolean)) return items.map(({ text }) => text).join('');
+  parts.sort((a, b) => a[5] - b[5]);
+  return Buffer.concat(parts.map((part) => part.subarray(6))).toString('latin1');
+}
+let doesJoin;
+const joins = () => (doesJoin ??= accepts({ esme: { reassemble: '10m' } }));
 
 /** An ESME on the npm package smpp. */
 export class Esme {

@@ -1,0 +1,188 @@
+// kannel.test.mjs - Debian's Kannel with the gateway as its SMSC: bearerbox binds, smsbox sends by HTTP, reports and
+// incoming messages come out at Kannel's other end.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { Daemon, has } from './lib/daemon.mjs';
+import { freePort, startWorld, textUpstream, until } from './lib/world.mjs';
+
+/** What Kannel fetches: each URL with its parameters, in order. */
+async function listener() {
+  const calls = [];
+  const server = http.createServer((request, reply) => {
+    const url = new URL(request.url, 'http://kannel');
+    calls.push({ path: url.pathname, ...Object.fromEntries(url.searchParams) });
+    reply.end('');
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { calls, url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+}
+
+function configuration({ admin, box, sendsms, smsc, callbacks, interfaceVersion }) {
+  return `
+group = core
+admin-port = ${admin}
+admin-interface = 127.0.0.1
+admin-password = admin
+smsbox-port = ${box}
+smsbox-interface = 127.0.0.1
+box-allow-ip = 127.0.0.1
+log-level = 0
+dlr-storage = internal
+
+group = smsc
+smsc = smpp
+smsc-id = gateway
+host = 127.0.0.1
+port = ${smsc}
+transceiver-mode = true
+smsc-username = demo
+smsc-password = demo
+system-type = kannel
+interface-version = ${interfaceVersion}
+address-range = ""
+source-addr-autodetect = true
+reconnect-delay = 1
+enquire-link-interval = 5
+
+group = smsbox
+bearerbox-host = 127.0.0.1
+sendsms-port = ${sendsms}
+sendsms-interface = 127.0.0.1
+sendsms-chars = "0123456789 +-"
+log-level = 0
+
+group = sendsms-user
+username = user
+password = pass
+concatenation = true
+max-messages = 20
+
+group = sms-service
+keyword = default
+catch-all = true
+max-messages = 0
+get-url = "${callbacks}/mo?from=%p&to=%P&text=%b&charset=utf-8&coding=%c"
+`;
+}
+
+class Kannel {
+  async start(smsc, callbacks, interfaceVersion) {
+    this.directory = mkdtempSync(path.join(os.tmpdir(), 'smppbridge-kannel-'));
+    const [admin, box, sendsms] = [await freePort(), await freePort(), await freePort()];
+    const file = path.join(this.directory, 'kannel.conf');
+    writeFileSync(file, configuration({ admin, box, sendsms, smsc, callbacks, interfaceVersion }));
+    this.admin = `http://127.0.0.1:${admin}`;
+    this.sendsms = `http://127.0.0.1:${sendsms}/cgi-bin/sendsms`;
+    this.bearerbox = new Daemon('bearerbox', 'bearerbox', ['-v', '0', file], { cwd: this.directory });
+    await until('bearerbox is online', async () => /gateway.*online/.test(await this.status()));
+    this.smsbox = new Daemon('smsbox', 'smsbox', ['-v', '0', file], { cwd: this.directory });
+    await until('smsbox is connected', async () => /smsbox:/.test(await this.status()));
+    return this;
+  }
+
+  status() {
+    if (this.bearerbox.ended) throw new Error(`bearerbox ended:\n${this.bearerbox.lines.slice(-20).join('\n')}`);
+    return fetch(`${this.admin}/status.txt?password=admin`).then((r) => r.text(), () => '');
+  }
+
+  async send(parameters) {
+    const query = new URLSearchParams({ username: 'user', password: 'pass', ...parameters });
+    const reply = await fetch(`${this.sendsms}?${query}`);
+    const text = await reply.text();
+    assert.equal(reply.status, 202, text);
+  }
+
+  async stop() {
+    await this.smsbox?.stop();
+    await this.bearerbox?.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+for (const interfaceVersion of ['34', '33'])
+  describe(`Kannel bound with interface version ${interfaceVersion}`, { skip: has('bearerbox') ? false : 'Kannel is not installed' }, () => {
+    let world, local, kannel;
+    before(async () => {
+      world = await startWorld();
+      local = await listener();
+      kannel = await new Kannel().start(world.gateway.port, local.url, interfaceVersion);
+    });
+    after(async () => {
+      await kannel?.stop();
+      local?.close();
+      await world?.end();
+    });
+
+    /** All reports for what was sent under `key`, once the final one is there. */
+    const reports = async (key, count = 1) => {
+      await until(`${count} final report(s) for ${key}`, () => finals(key).length >= count);
+      return local.calls.filter((c) => c.path === '/dlr' && c.key === key);
+    };
+    const finals = (key) => local.calls.filter((c) => c.path === '/dlr' && c.key === key && ['1', '2'].includes(c.type));
+    const send = (key, parameters) =>
+      kannel.send({ from: '13013', 'dlr-mask': '31', 'dlr-url': `${local.url}/dlr?key=${key}&type=%d&id=%F&text=%A`, ...parameters });
+    const upstream = async (phone) => (await world.simulator.get(`/lab/messages?phone=${phone}`)).items.reverse();
+
+    test('a message goes out and its delivery report comes back', async () => {
+      await send('plain', { to: '79990000001', text: 'Hello from Kannel' });
+      const all = await reports('plain');
+      assert.deepEqual(all.map((c) => c.type), ['8', '1'], 'accepted by the SMSC, then delivered');
+      assert.match(all[1].id, /^[1-9]\d{17,18}$/);
+      assert.equal(all[0].id, all[1].id, 'the report is found by the id of the answer');
+      const [message] = await upstream('79990000001');
+      assert.equal(message.text, 'Hello from Kannel');
+      assert.equal(message.sender, '13013');
+    });
+
+    test('a message that cannot be delivered is reported as failed', async () => {
+      await world.simulator.behave({ delivered: 0, failures: '20/6' });
+      await send('failed', { to: '79990000002', text: 'nobody there' });
+      assert.deepEqual((await reports('failed')).map((c) => c.type), ['8', '2']);
+      await world.simulator.behave({ delivered: 1 });
+    });
+
+    test('UCS-2 text', async () => {
+      await send('ucs2', { to: '79990000003', coding: '2', charset: 'UTF-8', text: 'Привет из Kannel' });
+      await reports('ucs2');
+      assert.equal((await upstream('79990000003'))[0].text, 'Привет из Kannel');
+    });
+
+    test('GSM text beyond ASCII', async () => {
+      await send('gsm', { to: '79990000004', charset: 'UTF-8', text: '@ £ Grüße [100 €]' });
+      await reports('gsm');
+      assert.equal((await upstream('79990000004'))[0].text, '@ £ Grüße [100 €]');
+    });
+
+    test('a long message in parts arrives whole', async () => {
+      const text = Array.from({ length: 60 }, (_, i) => `word ${i}`).join(' ');
+      await send('long', { to: '79990000005', text });
+      await reports('long');
+      await until('all of it upstream', async () => (await textUpstream(world.simulator, '79990000005')).length >= text.length);
+      assert.equal(await textUpstream(world.simulator, '79990000005'), text);
+    });
+
+    test('fifty at once, a report for each', async () => {
+      await Promise.all(Array.from({ length: 50 }, (_, i) => send(`many${i}`, { to: `7999100${1000 + i}`, text: `number ${i}` })));
+      for (let i = 0; i < 50; i++) assert.deepEqual((await reports(`many${i}`)).map((c) => c.type), ['8', '1']);
+    });
+
+    test('an incoming message reaches the service behind smsbox', async () => {
+      await world.simulator.incoming({ phone: '79995556677', to: '13013', text: 'Ответ' });
+      const call = await until('the service is called', () => local.calls.find((c) => c.path === '/mo'));
+      assert.equal(call.from.replace('+', ''), '79995556677');
+      assert.equal(call.to.replace('+', ''), '13013');
+      assert.equal(call.coding, '2');
+    });
+
+    test('Kannel comes back after the gateway was restarted', async () => {
+      await world.gateway.kill('SIGKILL');
+      await world.gateway.start();
+      await until('bearerbox is online again', async () => /gateway.*online/.test(await kannel.status()), 30000);
+      await send('again', { to: '79990000009', text: 'after the restart' });
+      await reports('again');
+    });
+  });
