@@ -355,6 +355,8 @@ void gateway_drain(struct gateway *gw, void (*on_stopped)(void *owner), void *ow
     gw->on_stopped = on_stopped;
     gw->owner = owner;
     gw->drain_until_ms = clock_mono_ms() + timeout_ms;
+    for (struct upstream *up = gw->upstreams; up != NULL; up = up->next)
+        upstream_unclaim(up);
     log_info("draining", "timeout_ms=%llu", (unsigned long long)timeout_ms);
     smpp_server_drain(gw->smpp, timeout_ms < GRACE_MS ? timeout_ms : GRACE_MS, on_smpp_drained);
 }

@@ -83,7 +83,9 @@ struct upstream {
     struct http_client *http;        /* sends */
     struct http_client *http_status; /* status.php and the rest: its own limit */
     size_t url;                      /* which of cfg->urls is in use */
-    unsigned in_flight;              /* sends being made durable or under way */
+    unsigned in_flight;              /* sends claimed: being made durable, ready, under way or unclear */
+    unsigned requesting;             /* of those, HTTP requests under way */
+    struct send *ready, **ready_end; /* durable claims waiting for a connection, first to leave first */
     struct queue *active[2]; /* rings of queues with work: [1] urgent, [0] bulk; points at the next to be served */
     size_t active_count[2];
     struct busy_phone *busy;
@@ -119,6 +121,7 @@ struct send { /* one request upstream; in memory while any member is open and th
     int64_t cost_e6;
     size_t member_count, open_count;
     struct send_member *members;
+    struct send *next_ready;
     UT_hash_handle hh;
 };
 
@@ -222,8 +225,10 @@ void upstream_resume(struct upstream *up);
 void upstream_destroy_all(struct gateway *gw);
 const char *upstream_url(struct upstream *up, const char *path, char out[512]);
 struct smsc_login upstream_login(const struct upstream *up);
-/* Issues the request of a durable send (first time or again with the same id). */
-void upstream_transmit(struct send *send);
+/* The request of a durable send leaves as soon as a connection is free (first time or again with the same id). */
+void upstream_ready(struct send *send);
+/* Claims that have not left go back to their queues. */
+void upstream_unclaim(struct upstream *up);
 /* The upstream has it: slot and phones are free, members wait for their status. */
 void upstream_accepted(struct send *send, int64_t cost_e6);
 

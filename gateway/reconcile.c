@@ -78,7 +78,7 @@ static void on_status(void *owner, uint64_t cookie, const struct http_reply_in *
                  (unsigned long long)send->upid);
         send->state = SEND_IN_FLIGHT;
         send_save(gw, send);
-        upstream_transmit(send);
+        upstream_ready(send);
     }
     smsc_status_reply_finish(&reply);
 }

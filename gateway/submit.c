@@ -144,7 +144,7 @@ static uint32_t handle_submit(struct gateway *gw, const struct smpp_ticket *tick
     struct reading reading;
     struct message facts = { 0 };
 
-    if (account->cfg == NULL || gw->draining || !store_healthy(gw->store))
+    if (account->cfg == NULL || gw->draining)
         return STATUS_RSYSERR;
     if (account->queued >= account->cfg->max_queued)
         return STATUS_RMSGQFUL;

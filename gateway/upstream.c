@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_MAX = 1000, STATUS_INFLIGHT = 4 };
+enum { BATCH_MAX = 1000, AHEAD = 4 };
 
 static void on_reply(void *owner, uint64_t cookie, const struct http_reply_in *reply);
 
@@ -25,6 +25,7 @@ int upstream_create(struct gateway *gw, const char *name, struct upstream **out)
     up->gateway = gw;
     snprintf(up->name, sizeof up->name, "%s", name);
     up->number = store_intern(gw->store, name);
+    up->ready_end = &up->ready;
     up->meters.send_seconds = metric_cell(gw->meters.upstream_seconds, METRIC_VALUES(name, "send"));
     up->meters.batch = metric_cell(gw->meters.batch, METRIC_VALUES(name));
     up->meters.balance = metric_cell(gw->meters.balance, METRIC_VALUES(name));
@@ -176,7 +177,7 @@ static bool fill_request(const struct send *send, struct smsc_line *lines, struc
     return true;
 }
 
-void upstream_transmit(struct send *send)
+static void transmit(struct send *send)
 {
     struct upstream *up = send->upstream;
     struct gateway *gw = up->gateway;
@@ -188,6 +189,7 @@ void upstream_transmit(struct send *send)
 
     send->at_ms = clock_wall_ms();
     send->tries++;
+    up->requesting++;
     send_id_text(send->upid, id);
     request.id = id;
     buf_clear(&gw->body);
@@ -208,6 +210,49 @@ void upstream_transmit(struct send *send)
     }
 }
 
+/* After a failure one request tries the way for all others. */
+static unsigned most_requests(const struct upstream *up)
+{
+    return up->failures > 0 ? 1 : up->cfg->connections;
+}
+
+static bool is_paused(struct upstream *up)
+{
+    if (up->pause == PAUSE_NONE)
+        return false;
+    if (up->paused_until_ms == UINT64_MAX || clock_mono_ms() < up->paused_until_ms)
+        return true;
+    up->pause = PAUSE_NONE;
+    return false;
+}
+
+static struct send *pop_ready(struct upstream *up)
+{
+    struct send *send = up->ready;
+
+    up->ready = send->next_ready;
+    if (up->ready == NULL)
+        up->ready_end = &up->ready;
+    send->next_ready = NULL;
+    return send;
+}
+
+static void transmit_ready(struct upstream *up)
+{
+    while (up->ready != NULL && up->cfg != NULL && !up->gateway->draining && !is_paused(up) &&
+           up->requesting < most_requests(up))
+        transmit(pop_ready(up));
+}
+
+void upstream_ready(struct send *send)
+{
+    struct upstream *up = send->upstream;
+
+    *up->ready_end = send;
+    up->ready_end = &send->next_ready;
+    transmit_ready(up);
+}
+
 /* The claim is durable, or not. */
 static void on_claimed(void *owner, uint64_t cookie, int err)
 {
@@ -217,7 +262,7 @@ static void on_claimed(void *owner, uint64_t cookie, int err)
     if (send == NULL || gw->stopped)
         return; /* the next start asks about it */
     if (err == 0) {
-        upstream_transmit(send);
+        upstream_ready(send);
         return;
     }
     struct upstream *up = send->upstream;
@@ -286,16 +331,18 @@ static void start(struct upstream *up, struct item **items, size_t count)
     metric_observe(up->meters.batch, (double)count);
 }
 
-static bool may_send(struct upstream *up)
+/* Claims run ahead of the connections, so that one commit claims many and no connection waits for the disk. Batches ahead
+ * must be full: a half-empty one fills up while it waits in the queue. */
+static bool may_claim(struct upstream *up)
 {
-    if (up->cfg == NULL || up->gateway->draining || up->in_flight >= up->cfg->connections)
+    if (up->cfg == NULL || up->gateway->draining || is_paused(up))
         return false;
-    if (up->pause == PAUSE_NONE)
+    if (up->failures > 0)
+        return up->in_flight == 0;
+    if (up->in_flight < up->cfg->connections)
         return true;
-    if (up->paused_until_ms == UINT64_MAX || clock_mono_ms() < up->paused_until_ms)
-        return false;
-    up->pause = PAUSE_NONE;
-    return true;
+    return up->in_flight < up->cfg->connections * (1 + AHEAD) &&
+           (up->cfg->batch_max <= 1 || queue_waiting(up) >= up->cfg->batch_max);
 }
 
 /* A request is worth starting when the upstream is idle, the batch would be full, or its first message has waited for
@@ -321,10 +368,9 @@ static bool worth_it(struct upstream *up)
 void upstream_pump(struct upstream *up)
 {
     struct item *items[BATCH_MAX];
-    /* after a failure one request tries the way for all others */
-    unsigned most = up->failures > 0 ? 1 : UINT32_MAX;
 
-    while (queue_has_work(up) && may_send(up) && up->in_flight < most && worth_it(up)) {
+    transmit_ready(up);
+    while (queue_has_work(up) && may_claim(up) && worth_it(up)) {
         size_t max = up->cfg->batch_max < BATCH_MAX ? up->cfg->batch_max : BATCH_MAX;
         size_t count = queue_gather(up, items, max < 1 ? 1 : max);
 
@@ -446,6 +492,18 @@ static void members_refused(struct send *send, enum verdict verdict, int error)
     }
 }
 
+void upstream_unclaim(struct upstream *up)
+{
+    while (up->ready != NULL) {
+        struct send *send = pop_ready(up);
+
+        if (send->repeated)
+            reconcile_add(send, 0); /* the first try may have arrived */
+        else
+            members_refused(send, REQUEUE, 0);
+    }
+}
+
 /* Lines of an accepted request that were refused one by one [op=1]. */
 static void lines_refused(struct send *send, const struct smsc_send_reply *reply)
 {
@@ -509,6 +567,7 @@ static void on_reply(void *owner, uint64_t cookie, const struct http_reply_in *h
     if (send == NULL)
         return;
     struct upstream *up = send->upstream;
+    up->requesting--;
     metric_observe(up->meters.send_seconds, (double)http->took_us / 1e6);
     if (http->outcome == HTTP_NOT_SENT) {
         meters_count3(gw->meters.requests, up->name, "send", "not_sent");
