@@ -1,0 +1,73 @@
+// simulator.test.mjs - the simulated aggregator judged by clients nobody here wrote: node-smsc, soap, curl.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { Simulator, until } from './lib/world.mjs';
+
+const require = createRequire(import.meta.url);
+const smsc = require('node-smsc');
+const soap = require('soap');
+const curl = promisify(execFile).bind(null, 'curl');
+
+let simulator;
+let handler;
+const callbacks = [];
+
+before(async () => {
+  handler = createServer((request, response) => {
+    let body = '';
+    request.on('data', (part) => (body += part));
+    request.on('end', () => {
+      callbacks.push(Object.fromEntries(new URLSearchParams(body)));
+      response.end();
+    });
+  });
+  await new Promise((resolve) => handler.listen(0, '127.0.0.1', resolve));
+  simulator = await new Simulator().start({ callback: `http://127.0.0.1:${handler.address().port}/?charset=utf-8` });
+});
+after(async () => {
+  await simulator?.kill('SIGTERM');
+  handler?.close();
+});
+
+test('node-smsc sends, asks for the status and the balance', async () => {
+  const client = smsc({ login: 'alex', password: '123', request: `${simulator.url}/sys/` });
+  const sent = await client.send({ phones: '79161234567', mes: 'Привет, мир', id: 41, cost: 3 });
+  assert.equal(sent.id, 41);
+  assert.equal(sent.cnt, 1);
+  assert.equal(sent.cost, '1.65');
+  await until('the callback', () => callbacks.find((c) => c.id === '41' && c.status === '1'));
+  const status = await client.status({ phone: '79161234567', id: 41, all: 1 });
+  assert.equal(status.status, 1);
+  assert.equal(status.message, 'Привет, мир');
+  assert.ok(Number((await client.balance()).balance) > 0);
+  await assert.rejects(client.send({ phones: '12', mes: 'x' }), /invalid number/);
+});
+
+test('the npm package soap reads the WSDL and calls the operations', async () => {
+  const client = await soap.createClientAsync(`${simulator.url}/sys/soap.php?wsdl`);
+  const [sent] = await client.send_smsAsync({ login: 'alex', psw: '123', phones: '79161234568', mes: 'Hello', id: 's-1', sender: '', time: '0' });
+  assert.equal(sent.sendresult.id, 's-1');
+  assert.equal(sent.sendresult.cnt, '1');
+  const [two] = await client.send_sms2Async({ login: '', psw: '', phones: '79161234568,5', mes: 'Да & нет', query: 'apikey=lab&err=1&id=s-2' });
+  assert.equal(two.sendresult.id, 's-2');
+  await until('the callback', () => callbacks.find((c) => c.id === 's-1'));
+  const [status] = await client.get_statusAsync({ login: 'alex', psw: '123', phone: '79161234568', id: 's-1', all: '1' });
+  assert.equal(status.statusresult.status, '1');
+  assert.equal(status.statusresult.message, 'Hello');
+  const [balance] = await client.get_balanceAsync({ login: 'alex', psw: '123' });
+  assert.equal(balance.balanceresult.error, '0');
+  const [wrong] = await client.get_sms_costAsync({ login: 'alex', psw: 'x', phones: '79161234568', mes: 'a' });
+  assert.equal(wrong.costresult.error, '2');
+});
+
+test('curl sends a form in parts', async () => {
+  const { stdout } = await curl(['-s', '-F', 'login=alex', '-F', 'psw=123', '-F', 'phones=79161234569', '-F', 'mes=Hello', '-F', 'fmt=1', '-F', 'id=7',
+    `${simulator.url}/sys/send.php`]);
+  assert.equal(stdout, '7,1');
+  const { items } = await simulator.get('/lab/messages?phone=79161234569');
+  assert.equal(items[0].text, 'Hello');
+});
