@@ -179,9 +179,9 @@ static int start(struct lab *lab)
                 why);
         return 1;
     }
-    int len = snprintf(url, sizeof url,
-                       "{\"callback_url\": \"http://127.0.0.1:%u/smsc/callback?charset=utf-8&sha1=lab\"}",
-                       gateway_callback_port(lab->gateway));
+    int len =
+        snprintf(url, sizeof url, "{\"callback_url\": \"http://127.0.0.1:%u/smsc/callback?charset=utf-8&sha1=lab\"}",
+                 gateway_callback_port(lab->gateway));
     if (simulator_behaviour_write(lab->simulator, url, (size_t)len, why) != 0) {
         fprintf(stderr, "smppbridge lab: simulator: %s\n", why);
         return 1;

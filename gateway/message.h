@@ -18,7 +18,7 @@ enum message_kind {
     MESSAGE_MT = 1, /* from an ESME to a subscriber */
     MESSAGE_MO,     /* incoming: from a subscriber to an ESME; delivered, never sent */
     MESSAGE_NOTE,   /* an intermediate notification for an ESME; `leader` is the message it speaks of */
-    MESSAGE_PIECE   /* one of several sends a long text takes; `leader` is the message the ESME knows, public_id its too */
+    MESSAGE_PIECE /* one of several sends a long text takes; `leader` is the message the ESME knows, public_id its too */
 };
 
 /* Stored as numbers: append only. */
@@ -39,9 +39,9 @@ enum message_state {
 
 struct progress { /* the row of `open` */
     uint64_t id;
-    uint8_t state;          /* enum message_state */
-    uint8_t final;          /* enum smpp_message_state once the outcome is known, else 0 */
-    uint8_t receipt;        /* enum message_receipt */
+    uint8_t state;   /* enum message_state */
+    uint8_t final;   /* enum smpp_message_state once the outcome is known, else 0 */
+    uint8_t receipt; /* enum message_receipt */
     bool urgent;
     uint16_t esme;          /* store_intern number of the system_id */
     uint16_t upstream;      /* store_intern number of the upstream, 0 none yet */
@@ -57,11 +57,11 @@ struct progress { /* the row of `open` */
 };
 
 enum message_receipt { /* what became of the receipt */
-    RECEIPT_NOT_ASKED,
-    RECEIPT_WAITING,
-    RECEIPT_DELIVERED,
-    RECEIPT_REFUSED, /* the ESME refused it for good */
-    RECEIPT_DROPPED  /* hold time, ceiling, or operator */
+                       RECEIPT_NOT_ASKED,
+                       RECEIPT_WAITING,
+                       RECEIPT_DELIVERED,
+                       RECEIPT_REFUSED, /* the ESME refused it for good */
+                       RECEIPT_DROPPED  /* hold time, ceiling, or operator */
 };
 
 struct message_text { /* bytes with a length; NUL-terminated as well */
@@ -71,23 +71,24 @@ struct message_text { /* bytes with a length; NUL-terminated as well */
 
 struct message {
     /* facts */
-    uint64_t id;        /* unique over the life of the store, ascending */
-    uint64_t public_id; /* the number the ESME knows: id, but for submit_multi the id of the set */
+    uint64_t id;         /* unique over the life of the store, ascending */
+    uint64_t public_id;  /* the number the ESME knows: id, but for submit_multi the id of the set */
     int64_t accepted_ms; /* wall */
     int64_t expires_ms;  /* end of validity, wall; 0 none */
     uint8_t kind;        /* enum message_kind */
     uint8_t channel;     /* enum smsc_kind */
     uint8_t source_ton, source_npi, dest_ton, dest_npi;
     uint8_t esm_class, protocol_id, priority_flag, registered_delivery, data_coding;
-    uint8_t interface_version; /* of the bind it came by */
-    bool binary;               /* text holds raw bytes, the UDH's length octet first (0 when there is none) */
+    uint8_t interface_version;       /* of the bind it came by */
+    bool binary;                     /* text holds raw bytes, the UDH's length octet first (0 when there is none) */
     uint8_t part_number, part_total; /* of a long message; 0/0 whole */
     uint32_t part_reference;         /* see smpp_part_of */
     struct message_text source, dest;
     struct message_text service_type;
-    struct message_text text;  /* UTF-8, or bytes when binary */
-    struct message_text tlvs;  /* the PDU's TLVs as on the wire (tag, length, value ...), in order; may be empty */
-    struct message_text extra; /* upstream parameters "name=value&..." (form encoded) for this message alone; "time" of a
+    struct message_text text; /* UTF-8, or bytes when binary */
+    struct message_text tlvs; /* the PDU's TLVs as on the wire (tag, length, value ...), in order; may be empty */
+    struct message_text
+        extra; /* upstream parameters "name=value&..." (form encoded) for this message alone; "time" of a
                                 * MESSAGE_PART is its schedule; HLR tail of a result */
     /* progress */
     struct progress p;

@@ -24,10 +24,10 @@
 struct store;
 
 struct store_opts {
-    const char *url;      /* "sqlite:/path/file.db" or "memory:" */
-    size_t max_waiting;   /* changes given and not yet durable; above it ERR_FULL (STORE_KEEP: above twice). 0 = 200000 */
-    size_t cache_bytes;   /* page cache, 0 = 32 MiB */
-    bool keep_text;       /* false: the text column is emptied when a message is closed */
+    const char *url;    /* "sqlite:/path/file.db" or "memory:" */
+    size_t max_waiting; /* changes given and not yet durable; above it ERR_FULL (STORE_KEEP: above twice). 0 = 200000 */
+    size_t cache_bytes; /* page cache, 0 = 32 MiB */
+    bool keep_text;     /* false: the text column is emptied when a message is closed */
 };
 
 enum store_send_state {
@@ -43,14 +43,14 @@ struct store_member {
 };
 
 struct store_send { /* one HTTP request upstream and what came of it; row of `sends` */
-    uint64_t upid; /* the id we chose, unique, from the same sequence as message ids */
+    uint64_t upid;  /* the id we chose, unique, from the same sequence as message ids */
     uint16_t upstream;
     uint8_t state; /* enum store_send_state */
     uint16_t tries;
-    int64_t at_ms;      /* wall ms of the last request */
-    int64_t replied_ms; /* 0 not yet */
-    int32_t error;      /* the aggregator's error code, 0 none */
-    int64_t cost_e6;    /* -1 unknown */
+    int64_t at_ms;                      /* wall ms of the last request */
+    int64_t replied_ms;                 /* 0 not yet */
+    int32_t error;                      /* the aggregator's error code, 0 none */
+    int64_t cost_e6;                    /* -1 unknown */
     const struct store_member *members; /* store_send_put only: written once */
     size_t member_count;
 };
@@ -94,13 +94,16 @@ int store_put(struct store *store, const struct message *m, unsigned flags, stru
 /* Replaces the progress row of an open message. */
 int store_move(struct store *store, const struct progress *p, unsigned flags, struct store_done done) MUST_CHECK;
 /* The message is closed: writes the result into its row, removes its progress row. `receipt_ms` wall, 0 none. */
-int store_end(struct store *store, const struct progress *p, int64_t receipt_ms, unsigned flags, struct store_done done) MUST_CHECK;
+int store_end(struct store *store, const struct progress *p, int64_t receipt_ms, unsigned flags,
+              struct store_done done) MUST_CHECK;
 /* Replaces text and binary flag (joined long messages, replace_sm), the extra parameters, and what replace_sm may change
  * beside them (expires_ms, registered_delivery, channel, data_coding, esm_class) of an open message. */
 int store_rewrite(struct store *store, const struct message *m, unsigned flags, struct store_done done) MUST_CHECK;
-int store_send_put(struct store *store, const struct store_send *send, unsigned flags, struct store_done done) MUST_CHECK;
+int store_send_put(struct store *store, const struct store_send *send, unsigned flags,
+                   struct store_done done) MUST_CHECK;
 /* All but the members. */
-int store_send_set(struct store *store, const struct store_send *send, unsigned flags, struct store_done done) MUST_CHECK;
+int store_send_set(struct store *store, const struct store_send *send, unsigned flags,
+                   struct store_done done) MUST_CHECK;
 /* A line of the timeline that the rows themselves do not tell (a retry, a late callback). Text is at most 200 bytes. */
 int store_note(struct store *store, uint64_t message_id, int64_t at_ms, const char *text) MUST_CHECK;
 /* A named number that survives (poll cursors). */
@@ -123,20 +126,22 @@ size_t store_waiting(const struct store *store);
  * ERR_NOMEM; one that waits when the store closes ends with ERR_GONE. */
 typedef void store_messages_fn(void *owner, uint64_t cookie, int err, struct message **messages, size_t count,
                                uint64_t next /* cursor, 0 none; store_find only */);
-int store_load(struct store *store, const uint64_t *ids, size_t count, store_messages_fn *fn, void *owner, uint64_t cookie) MUST_CHECK;
+int store_load(struct store *store, const uint64_t *ids, size_t count, store_messages_fn *fn, void *owner,
+               uint64_t cookie) MUST_CHECK;
 
 /* One call looks at 50000 rows at most: it may give fewer than `limit`, or none, and yet a cursor to go on with. */
-struct store_query { /* all given conditions must hold; newest first */
-    uint64_t phone;      /* message_phone of the destination, or of the source unless kind is MT; 0 any */
-    uint16_t esme;       /* 0 any */
-    uint8_t state;       /* enum message_state, 0 any */
-    uint8_t final;       /* enum smpp_message_state, 0 any */
-    uint64_t public_id;  /* 0 any: all records of a submit_multi set */
+struct store_query {            /* all given conditions must hold; newest first */
+    uint64_t phone;             /* message_phone of the destination, or of the source unless kind is MT; 0 any */
+    uint16_t esme;              /* 0 any */
+    uint8_t state;              /* enum message_state, 0 any */
+    uint8_t final;              /* enum smpp_message_state, 0 any */
+    uint64_t public_id;         /* 0 any: all records of a submit_multi set */
     int64_t since_ms, until_ms; /* accepted_ms, 0 open */
-    uint64_t after;      /* cursor: ids below it, 0 from the newest */
-    unsigned limit;      /* 1..1000 */
+    uint64_t after;             /* cursor: ids below it, 0 from the newest */
+    unsigned limit;             /* 1..1000 */
 };
-int store_find(struct store *store, const struct store_query *query, store_messages_fn *fn, void *owner, uint64_t cookie) MUST_CHECK;
+int store_find(struct store *store, const struct store_query *query, store_messages_fn *fn, void *owner,
+               uint64_t cookie) MUST_CHECK;
 
 /* `send` is NULL when unknown; views die on return. */
 typedef void store_send_fn(void *owner, uint64_t cookie, int err, const struct store_send *send);
@@ -147,7 +152,8 @@ struct store_line {
     const char *text;
 };
 typedef void store_lines_fn(void *owner, uint64_t cookie, int err, const struct store_line *lines, size_t count);
-int store_timeline(struct store *store, uint64_t message_id, store_lines_fn *fn, void *owner, uint64_t cookie) MUST_CHECK;
+int store_timeline(struct store *store, uint64_t message_id, store_lines_fn *fn, void *owner,
+                   uint64_t cookie) MUST_CHECK;
 
 /* --- at start, before the loop runs --- */
 

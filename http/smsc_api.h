@@ -38,7 +38,7 @@ enum smsc_kind {
     SMSC_KIND_COUNT
 };
 
-struct smsc_line { /* one message of a send */
+struct smsc_line {      /* one message of a send */
     const char *phone;  /* digits, or what the channel takes; '+' kept as given */
     const char *sender; /* "" or NULL: the request's default */
     const char *text;   /* UTF-8; SMSC_BINARY: bytes with the UDH first, or a zero octet when there is none */
@@ -87,12 +87,12 @@ struct smsc_line_result { /* op=1 */
 
 struct smsc_send_reply {
     enum smsc_reply_kind kind;
-    int error_code;       /* 1..9.. only if ERROR */
+    int error_code; /* 1..9.. only if ERROR */
     char error_text[96];
-    char id[48];          /* "" when absent */
+    char id[48]; /* "" when absent */
     unsigned cnt;
-    int64_t cost_e6;      /* millionths; -1 when absent */
-    int64_t balance_e6;   /* -1 when absent; may be lower than 0: see has_balance */
+    int64_t cost_e6;    /* millionths; -1 when absent */
+    int64_t balance_e6; /* -1 when absent; may be lower than 0: see has_balance */
     bool has_balance;
     struct smsc_line_result *lines; /* owned; NULL when there is none */
     size_t line_count;
@@ -107,16 +107,16 @@ struct smsc_status_query {
     const char *const *ids;
     const char *const *phones;
     size_t count;
-    bool mass;   /* trailing comma: multi form for one pair */
-    int all;     /* 0, 1, 2 */
-    bool del;    /* delete instead */
+    bool mass; /* trailing comma: multi form for one pair */
+    int all;   /* 0, 1, 2 */
+    bool del;  /* delete instead */
 };
 void smsc_build_status(const struct smsc_login *login, const struct smsc_status_query *query, struct buf *out);
 
 struct smsc_status {
-    char id[48];     /* "" in the single form */
+    char id[48]; /* "" in the single form */
     char phone[48];
-    int status;      /* -3..25 */
+    int status; /* -3..25 */
     int err;
     int64_t last_ts; /* Unix seconds, 0 when absent */
     int64_t cost_e6; /* -1 when absent */

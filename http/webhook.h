@@ -29,12 +29,12 @@ struct webhook_opts {
 /* Strings are UTF-8, owned by the event, never NULL ("" when absent). */
 struct smsc_event {
     enum smsc_event_kind kind;
-    const char *id;      /* status: our send id; incoming: the aggregator's id */
-    const char *phone;   /* as transmitted */
-    int status;          /* status */
-    int err;             /* 0 when absent */
-    int64_t ts;          /* Unix seconds of the change; 0 when absent */
-    const char *cost;    /* decimal text */
+    const char *id;    /* status: our send id; incoming: the aggregator's id */
+    const char *phone; /* as transmitted */
+    int status;        /* status */
+    int err;           /* 0 when absent */
+    int64_t ts;        /* Unix seconds of the change; 0 when absent */
+    const char *cost;  /* decimal text */
     unsigned cnt, type, flag;
     const char *sender, *cmt, *syserr, *dtmf;
     bool has_hlr;
@@ -49,7 +49,8 @@ enum webhook_result { WEBHOOK_OK, WEBHOOK_BAD_HASH /* 403 */, WEBHOOK_NOT_UNDERS
 
 /* `query` and `body` as received. On OK the caller ends with smsc_event_finish. why: a fixed phrase when not OK. */
 enum webhook_result webhook_open(const struct webhook_opts *opts, const char *content_type, const char *query,
-                                 const char *body, size_t body_len, struct smsc_event *out, const char **why) MUST_CHECK;
+                                 const char *body, size_t body_len, struct smsc_event *out,
+                                 const char **why) MUST_CHECK;
 void smsc_event_finish(struct smsc_event *event);
 
 /* The hash text for a hashed string "a:b:c:secret" (lower-case hex; crc32 as unsigned decimal): also for the simulator. */

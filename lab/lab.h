@@ -33,7 +33,8 @@ int simulator_create(uv_loop_t *loop, const struct simulator_opts *opts, struct 
 void simulator_behaviour_read(struct simulator *sim, struct buf *out);
 int simulator_behaviour_write(struct simulator *sim, const char *json, size_t len, char why[256]) MUST_CHECK;
 /* A subscriber writes: `to` our number, `sms_id` the message answered ("" none). The callback goes the usual way. */
-int simulator_incoming(struct simulator *sim, const char *phone, const char *to, const char *text, const char *sms_id) MUST_CHECK;
+int simulator_incoming(struct simulator *sim, const char *phone, const char *to, const char *text,
+                       const char *sms_id) MUST_CHECK;
 void simulator_destroy(struct simulator *sim);
 
 /* Subcommands of smppbridge; argv[0] is the subcommand's name. Exit status 0, 1, 2. */
