@@ -10,10 +10,18 @@
 
 static const struct command_help help = {
     "simulator",
-    "The aggregator's HTTP service, simulated: account alex, password 123, API key lab. Same seed and same requests "
-    "give\n"
-    "the same outcomes; numbers 7900000xxxx have outcomes of their own (lab/network.c). Settings and counters: GET\n"
-    "/lab/behaviour, /lab/accepted, /lab/messages, /lab/callbacks; PUT /lab/behaviour changes settings live.",
+    "The aggregator's HTTP and SOAP service, simulated: account alex, password 123, API key lab. Same seed and same\n"
+    "requests give the same outcomes. Everything is delivered but for what settings or the number say:\n"
+    "  790000000SS final status SS: 01 delivered, 03 expired, 20 impossible, 22 invalid, 23 prohibited, 25 "
+    "unavailable\n"
+    "  79000001EEE impossible to deliver, err EEE         7900000200N  send.php answers error N\n"
+    "  79000003TTT delivered after TTT seconds            79000005xxx  the subscriber answers with the same text\n"
+    "  79000004001 callback lost, 002 twice, 003 with a wrong hash, 004 before the reply, 005 status 0 afterwards\n"
+    "  79000006000 connection closed before acceptance, 001 after, 002 empty reply, 003 half a reply, 004 none,\n"
+    "              500 and 501 HTTP 500 before and after acceptance (every other try)\n"
+    "Over HTTP, from loopback: GET /lab/accepted, /lab/messages, /lab/callbacks, /lab/behaviour; PUT /lab/behaviour "
+    "with\n"
+    "any of its settings; POST /lab/incoming {phone, text, to, sms_id}, /lab/waitcall {phone}, /lab/reset.",
     "smppbridge simulator --seed 7 --callback 'http://127.0.0.1:8080/smsc/callback?charset=utf-8'",
 };
 

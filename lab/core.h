@@ -229,9 +229,10 @@ void lab_reset(struct lab *lab);
 struct lab_request {
     const char *method, *path, *query, *content_type, *body;
     size_t body_len;
-    const char *peer;    /* "127.0.0.1:50000" */
-    const char *host;    /* for short links; may be NULL */
-    unsigned concurrent; /* requests of other connections under way */
+    const char *peer;           /* "127.0.0.1:50000" */
+    const char *host;           /* for short links; may be NULL */
+    unsigned concurrent;        /* requests of other connections under way */
+    unsigned concurrent_status; /* those of them that are for status.php */
     int64_t now_ms;
 };
 

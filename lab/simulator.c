@@ -44,6 +44,7 @@ struct delayed { /* a reply that is not due yet */
     struct delayed *next, **link;
     struct http_exchange *exchange;
     struct lab_reply reply;
+    bool is_status;
 };
 
 struct simulator {
@@ -59,6 +60,7 @@ struct simulator {
     unsigned in_flight;
     struct delayed *delayed;
     unsigned under_way; /* delayed replies but hanging ones */
+    unsigned status_under_way;
     char *token;
     uint64_t sent, answered, refused, repeated, given_up, not_found, dropped;
     int last_status;
@@ -316,14 +318,16 @@ static void on_delayed(uv_timer_t *timer)
     struct delayed *d = timer->data;
 
     send_reply(d->exchange, &d->reply);
-    if (d->reply.fault != LAB_FAULT_HANG)
+    if (d->reply.fault != LAB_FAULT_HANG) {
         d->sim->under_way--;
+        d->sim->status_under_way -= d->is_status;
+    }
     delayed_unlink(d);
     uv_close((uv_handle_t *)&d->timer, on_delayed_closed);
 }
 
 /* Takes the reply along. False: no memory, answer now. */
-static bool delay_take(struct simulator *sim, struct http_exchange *exchange, struct lab_reply *reply)
+static bool delay_take(struct simulator *sim, struct http_exchange *exchange, struct lab_reply *reply, bool is_status)
 {
     struct delayed *d = calloc(1, sizeof *d);
 
@@ -331,6 +335,7 @@ static bool delay_take(struct simulator *sim, struct http_exchange *exchange, st
         return false;
     d->sim = sim;
     d->exchange = exchange;
+    d->is_status = is_status;
     d->reply = *reply;
     d->timer.data = d;
     d->next = sim->delayed;
@@ -339,8 +344,10 @@ static bool delay_take(struct simulator *sim, struct http_exchange *exchange, st
         d->next->link = &d->next;
     sim->delayed = d;
     sim->handles++;
-    if (reply->fault != LAB_FAULT_HANG)
+    if (reply->fault != LAB_FAULT_HANG) {
         sim->under_way++;
+        sim->status_under_way += is_status;
+    }
     (void)uv_timer_init(sim->timer.loop, &d->timer);
     uv_update_time(sim->timer.loop);
     (void)uv_timer_start(&d->timer, on_delayed, reply->fault == LAB_FAULT_HANG ? HANG_MS : reply->latency_ms, 0);
@@ -389,6 +396,7 @@ static void on_request(void *owner, struct http_exchange *exchange, const struct
                                    .peer = in->peer,
                                    .host = http_header(exchange, "Host"),
                                    .concurrent = sim->under_way,
+                                   .concurrent_status = sim->status_under_way,
                                    .now_ms = now_of(sim) };
     struct lab_reply reply;
     bool taken = false;
@@ -408,7 +416,7 @@ static void on_request(void *owner, struct http_exchange *exchange, const struct
         }
     }
     if (reply.latency_ms > 0 || reply.fault == LAB_FAULT_HANG)
-        taken = delay_take(sim, exchange, &reply);
+        taken = delay_take(sim, exchange, &reply, strcmp(in->path, "/sys/status.php") == 0);
     if (!taken) {
         send_reply(exchange, &reply);
         lab_reply_finish(&reply);

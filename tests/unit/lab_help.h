@@ -85,6 +85,7 @@ static inline const char *ask_full(const char *path, const char *query, const ch
                                    .peer = "127.0.0.1:4000",
                                    .host = "lab.example",
                                    .concurrent = concurrent,
+                                   .concurrent_status = concurrent,
                                    .now_ms = now_ms };
 
     lab_reply_init(&last);

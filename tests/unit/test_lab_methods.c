@@ -43,6 +43,15 @@ static void many_statuses_at_once(void **state)
     assert_string_equal(ask("status", AUTH "phone=79000000003&id=1&del=1&fmt=1"), "0,-5");
 }
 
+static void five_statuses_at_once_are_too_many(void **state)
+{
+    const char *query = AUTH "phone=79161234567&id=1&fmt=1";
+
+    UNUSED(state);
+    assert_string_equal(ask_full("/sys/status.php", query, NULL, "", 0, 4), "0,-9");
+    assert_string_equal(ask_full("/sys/status.php", query, NULL, "", 0, 3), "-3,0,0");
+}
+
 static void a_deleted_message_is_not_sent(void **state)
 {
     UNUSED(state);
@@ -340,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(status_answers_in_four_formats),
         T(many_statuses_at_once),
+        T(five_statuses_at_once_are_too_many),
         T(a_deleted_message_is_not_sent),
         T(balance_has_its_limit),
         T(history_incoming_and_tariffs),
