@@ -22,6 +22,10 @@ enum cfg_mode { CFG_LIVE, CFG_LAB };
 enum cfg_hash { CFG_HASH_NONE, CFG_HASH_MD5, CFG_HASH_SHA1, CFG_HASH_CRC32 };
 enum cfg_format { CFG_FORM, CFG_XML, CFG_JSON };
 enum cfg_charset { CFG_UTF8, CFG_CP1251, CFG_KOI8R };
+enum cfg_receipt_pdu { CFG_DELIVER_SM, CFG_DATA_SM };
+enum cfg_receipt_bind { CFG_ANY_BIND, CFG_SAME_BIND };
+enum cfg_incoming_long { CFG_PAYLOAD, CFG_UDH };
+enum cfg_lost { CFG_LOST_EXPIRED, CFG_LOST_UNKNOWN };
 enum cfg_kind { CFG_SMSC_HTTP, CFG_SMSC_SOAP };
 /* Habits of an account: 0 leaves the choice to its profile (gateway/profile.c). */
 enum cfg_id_form { CFG_ID_PROFILE, CFG_ID_AUTO, CFG_ID_DECIMAL, CFG_ID_HEX, CFG_ID_HEX8 };
@@ -91,6 +95,11 @@ struct cfg_esme {
     enum cfg_numbers numbers;
     struct cfg_pair *national_prefix; /* ends with name NULL */
     uint64_t receipt_hold_ms, receipt_max;
+    enum cfg_receipt_pdu receipt_pdu;
+    enum cfg_receipt_bind receipt_bind;
+    enum cfg_incoming_long incoming_long;
+    double deliver_rate; /* of what waited for a bind; 0 = no limit */
+    uint64_t deliver_retry_ms;
     enum cfg_mode mode;
 };
 
@@ -107,7 +116,10 @@ struct cfg_upstream {
     uint64_t retry_first_ms, retry_max_ms, retry_give_up_ms;
     double retry_factor;
     uint64_t poll_incoming_ms; /* 0 = off */
-    uint64_t poll_status_after_ms;
+    uint64_t poll_status_after_ms; /* 0 = off */
+    uint64_t poll_every_ms, poll_lost_after_ms;
+    enum cfg_lost lost_status;
+    double timezone_h;
     uint64_t balance_every_ms;
     double low_balance;
     struct cfg_pair *extra;   /* ends with name NULL */

@@ -138,14 +138,34 @@ static const struct cfg_word hashes[] = {
 };
 static const struct cfg_word charsets[] = {
     { "utf-8", CFG_UTF8, WORKS },
-    { "windows-1251", CFG_CP1251, NOT_YET },
-    { "koi8-r", CFG_KOI8R, NOT_YET },
+    { "windows-1251", CFG_CP1251, WORKS },
+    { "koi8-r", CFG_KOI8R, WORKS },
     { 0 },
 };
 static const struct cfg_word formats[] = {
     { "form", CFG_FORM, WORKS },
-    { "xml", CFG_XML, NOT_YET },
-    { "json", CFG_JSON, NOT_YET },
+    { "xml", CFG_XML, WORKS },
+    { "json", CFG_JSON, WORKS },
+    { 0 },
+};
+static const struct cfg_word receipt_pdus[] = {
+    { "deliver_sm", CFG_DELIVER_SM, WORKS },
+    { "data_sm", CFG_DATA_SM, WORKS },
+    { 0 },
+};
+static const struct cfg_word receipt_binds[] = {
+    { "any", CFG_ANY_BIND, WORKS },
+    { "same", CFG_SAME_BIND, WORKS },
+    { 0 },
+};
+static const struct cfg_word incoming_longs[] = {
+    { "payload", CFG_PAYLOAD, WORKS },
+    { "udh", CFG_UDH, WORKS },
+    { 0 },
+};
+static const struct cfg_word losts[] = {
+    { "expired", CFG_LOST_EXPIRED, WORKS },
+    { "unknown", CFG_LOST_UNKNOWN, WORKS },
     { 0 },
 };
 static const struct cfg_word levels[] = {
@@ -279,6 +299,16 @@ static const struct cfg_row esme_rows[] = {
       .help = "How long receipts and incoming messages wait for the account to bind." },
     { "receipt_max", CFG_UINT64, ESME(receipt_max), "1000000", 1, 1e9, RELOAD, WORKS, .unit = "deliver_sm",
       .help = "How many of them wait; above it the oldest is dropped." },
+    { "receipt_pdu", CFG_ENUM, ESME(receipt_pdu), "\"deliver_sm\"", 0, 0, RELOAD, WORKS, .words = receipt_pdus,
+      .help = "The PDU receipts travel in." },
+    { "receipt_bind", CFG_ENUM, ESME(receipt_bind), "\"any\"", 0, 0, RELOAD, WORKS, .words = receipt_binds,
+      .help = "Receipts go to the account's receivers in turn, or first to the bind that submitted (\"same\")." },
+    { "incoming_long", CFG_ENUM, ESME(incoming_long), "\"payload\"", 0, 0, RELOAD, WORKS, .words = incoming_longs,
+      .help = "A long incoming message comes whole in message_payload, or in parts with a user data header." },
+    { "deliver_rate", CFG_NUMBER, ESME(deliver_rate), "1000", 0, 1000000, RELOAD, WORKS, .unit = "deliver_sm/s",
+      .help = "After a bind, the pace of what has waited for it. 0: as fast as it answers." },
+    { "deliver_retry", CFG_DURATION, ESME(deliver_retry_ms), "\"5s\"", 10, HOUR, RELOAD, WORKS,
+      .help = "The pause after a deliver_sm refused for now; each further one is twice as long, up to 5 minutes." },
     { "mode", CFG_ENUM, ESME(mode), "\"live\"", 0, 0, RELOAD, WORKS, .words = modes,
       .help = "\"lab\": nothing is sent, outcomes are simulated inside." },
 };
@@ -322,12 +352,20 @@ static const struct cfg_row upstream_rows[] = {
       .help = "The longest pause." },
     { "retry.give_up", CFG_DURATION, UPSTREAM(retry_give_up_ms), "\"24h\"", SECOND, 30 * DAY, RELOAD, WORKS,
       .help = "A message not taken by then is given up and its receipt says so." },
-    { "poll.incoming", CFG_DURATION, UPSTREAM(poll_incoming_ms), "\"off\"", SECOND, DAY, RELOAD, NOT_YET,
+    { "poll.incoming", CFG_DURATION, UPSTREAM(poll_incoming_ms), "\"off\"", SECOND, DAY, RELOAD, WORKS,
       .may_be_off = true,
-      .help = "How often to ask for incoming messages, where callbacks cannot reach us." },
-    { "poll.status_after", CFG_DURATION, UPSTREAM(poll_status_after_ms), "\"10m\"", SECOND, 7 * DAY, RELOAD, NOT_YET,
-      .off = "\"off\"", .may_be_off = true,
+      .help = "How often to ask for incoming messages, where callbacks cannot reach us. \"25s\" is within its limits." },
+    { "poll.status_after", CFG_DURATION, UPSTREAM(poll_status_after_ms), "\"10m\"", SECOND, 7 * DAY, RELOAD, WORKS,
+      .may_be_off = true,
       .help = "A message without a final status for this long is asked for: repair of lost callbacks." },
+    { "poll.every", CFG_DURATION, UPSTREAM(poll_every_ms), "\"61s\"", SECOND, DAY, RELOAD, WORKS,
+      .help = "Least time between two such requests. The aggregator takes one for several messages a minute." },
+    { "poll.lost_after", CFG_DURATION, UPSTREAM(poll_lost_after_ms), "\"1h\"", 0, 30 * DAY, RELOAD, WORKS,
+      .help = "A message is given up this long after the end of its validity (24 hours unless it says less)." },
+    { "lost_status", CFG_ENUM, UPSTREAM(lost_status), "\"expired\"", 0, 0, RELOAD, WORKS, .words = losts,
+      .help = "The receipt of a message whose status nobody could tell." },
+    { "timezone", CFG_NUMBER, UPSTREAM(timezone_h), "3", -12, 14, RELOAD, WORKS, .unit = "hours from UTC",
+      .help = "The zone of dates in the aggregator's account settings; 3 is Moscow." },
     /* The account method answers at most so often; a shorter interval would only earn errors. */
     { "balance_every", CFG_DURATION, UPSTREAM(balance_every_ms), "\"1m\"", 6 * SECOND, DAY, RELOAD, WORKS,
       .help = "How often the balance is asked for." },
@@ -342,9 +380,9 @@ static const struct cfg_row upstream_rows[] = {
 static const struct cfg_row callbacks_rows[] = {
     { "listen", CFG_LISTEN, CALLBACKS(listen), "[\"0.0.0.0:8080\"]", 1, 16, RESTART, WORKS,
       .help = "Addresses the aggregator's callbacks come to." },
-    { "tls.certificate_file", CFG_FILE, CALLBACKS(certificate_file), "null", 0, 0, RESTART, NOT_YET,
+    { "tls.certificate_file", CFG_FILE, CALLBACKS(certificate_file), "null", 0, 0, RESTART, WORKS,
       .help = "PEM file with our certificate and the chain behind it." },
-    { "tls.key_file", CFG_FILE, CALLBACKS(key_file), "null", 0, 0, RESTART, NOT_YET,
+    { "tls.key_file", CFG_FILE, CALLBACKS(key_file), "null", 0, 0, RESTART, WORKS,
       .help = "PEM file with the certificate's private key." },
     { "path", CFG_URL_PATH, CALLBACKS(path), "\"/smsc/callback\"", 1, 256, RELOAD, WORKS,
       .help = "The path of the address given to the aggregator." },
@@ -367,7 +405,7 @@ static const struct cfg_row callbacks_rows[] = {
 static const struct cfg_row incoming_rows[] = {
     { "to", CFG_STRING, INCOMING(to), "\"*\"", 0, 64, RELOAD, WORKS, .sample = "\"7903*\"",
       .help = "The number the message came to; * at the end stands for any further digits." },
-    { "keyword", CFG_STRING, INCOMING(keyword), "\"\"", 0, 64, RELOAD, NOT_YET,
+    { "keyword", CFG_STRING, INCOMING(keyword), "\"\"", 0, 64, RELOAD, WORKS,
       .help = "The first word of the text, in any case. Empty: any text." },
     { "system_id", CFG_STRING, INCOMING(system_id), NULL, 1, 64, RELOAD, WORKS, .sample = "\"shop\"",
       .help = "The account that gets it." },

@@ -260,11 +260,12 @@ void account_on_bound(void *owner, const struct smpp_session_info *session)
         account->bounds = bounds;
         account->bound_size = size;
     }
-    account->bounds[account->bound_count++] = (struct bound){ session->ref, session->type, session->interface_version };
+    account->bounds[account->bound_count++] =
+        (struct bound){ session->ref, session->type, session->interface_version, 0 };
     metric_cell(gw->meters.sessions, METRIC_VALUES(account->system_id, type_name(session->type)))->value += 1;
     log_info("bound", "sys=%s sess=%llu type=%s version=%02x from=%s", account->system_id,
              (unsigned long long)session->n, type_name(session->type), session->interface_version, session->address);
-    deliver_pump(account);
+    deliver_on_bound(account);
 }
 
 void account_on_unbound(void *owner, const struct smpp_session_info *session, const char *why)

@@ -25,8 +25,11 @@ struct item {
     bool has_ticket; /* `ticket` is of the request that brought it */
     bool answered;   /* that request has been answered */
     bool in_set;     /* `ticket` is answered by multi.c when the whole set is stored */
+    bool ending;     /* its outcome is decided and not durable yet */
+    bool avoids;     /* `avoid` is a session that did not answer its delivery */
     bool alone;      /* must travel in a request of its own (a batch with it failed) */
     struct smpp_ticket ticket;
+    struct smpp_session_ref avoid;
     bool leaving;               /* unpinned and to be forgotten once no look-up under way can bring an old copy back */
     uint64_t leaves_after;      /* the last look-up that could */
     struct item *older, *newer; /* order of use, or of leaving; unpinned items only */

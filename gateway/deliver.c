@@ -11,7 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FETCH_IDS = 256, RETRY_FIRST_MS = 5000, RETRY_MAX_MS = 300000 };
+enum {
+    FETCH_IDS = 256,
+    RETRY_MAX_MS = 300000,
+    UNANSWERED_MAX = 3,   /* deliveries in a row without an answer before a session counts as dead */
+    TRIM_EVERY_MS = 10000 /* to look at the age of what is not in memory */
+};
 
 static void on_front_read(void *owner, uint64_t cookie, int err)
 {
@@ -56,18 +61,54 @@ void deliver_add(struct gateway *gw, struct account *account, uint64_t id, bool 
     deliver_pump(account);
 }
 
+static bool same_session(struct smpp_session_ref a, struct smpp_session_ref b)
+{
+    return a.slot == b.slot && a.generation == b.generation;
+}
+
+static bool has_room(struct account *account, const struct bound *b)
+{
+    return b->type != SMPP_BIND_TX && smpp_deliver_room(account->gateway->smpp, b->ref) > 0;
+}
+
+static bool has_receiver(const struct account *account)
+{
+    for (size_t i = 0; i < account->bound_count; i++) {
+        if (account->bounds[i].type != SMPP_BIND_TX)
+            return true;
+    }
+    return false;
+}
+
 /* A receiver with room, in turn. */
 static const struct bound *pick_receiver(struct account *account)
 {
     for (size_t i = 0; i < account->bound_count; i++) {
         const struct bound *b = &account->bounds[(account->bound_next + i) % account->bound_count];
 
-        if (b->type != SMPP_BIND_TX && smpp_deliver_room(account->gateway->smpp, b->ref) > 0) {
+        if (has_room(account, b)) {
             account->bound_next = (account->bound_next + i + 1) % account->bound_count;
             return b;
         }
     }
     return NULL;
+}
+
+/* The same with a look at what goes there: `any` is what pick_receiver found. */
+static const struct bound *receiver_for(struct account *account, const struct item *item, const struct bound *any)
+{
+    bool same = account->cfg != NULL && account->cfg->receipt_bind == CFG_SAME_BIND && item->has_ticket &&
+                item->m->kind != MESSAGE_MO && !item->avoids;
+    bool avoid = item->avoids && same_session(any->ref, item->avoid);
+
+    for (size_t i = 0; (same || avoid) && i < account->bound_count; i++) {
+        const struct bound *b = &account->bounds[i];
+
+        if (has_room(account, b) &&
+            (same ? same_session(b->ref, item->ticket.session) : !same_session(b->ref, item->avoid)))
+            return b;
+    }
+    return any;
 }
 
 static struct smpp_str str_of(const struct message_text *t)
@@ -82,45 +123,72 @@ struct parcel {
     struct buf text;
 };
 
+/* In short_message, or in message_payload when it is too long or the PDU has no other place. */
+static void place_text(struct parcel *p)
+{
+    if (p->text.len <= SMPP_SHORT_MESSAGE_MAX && p->pdu.command_id == CMD_DELIVER_SM)
+        p->pdu.sm.short_message = (struct bytes){ (const uint8_t *)p->text.data, p->text.len };
+    else
+        smpp_tlv_add(&p->pdu, TAG_MESSAGE_PAYLOAD, p->text.data, (uint16_t)p->text.len);
+}
+
+/* report.c keeps what the receipt needs beyond the progress row in `extra`: " flag:N", then the HLR tail. Parameters for
+ * the upstream never begin with a space. */
+static const char *hlr_of(const struct message *m)
+{
+    const char *at = m->p.final == 0 || m->extra.len == 0 || m->extra.at[0] != ' ' ? NULL : m->extra.at;
+
+    return at == NULL ? NULL : strstr(at, " imsi:");
+}
+
+static uint16_t flag_of(const struct message *m)
+{
+    if (m->p.final != 0 && strncmp(m->extra.at, " flag:", 6) == 0)
+        return (uint16_t)strtoul(m->extra.at + 6, NULL, 10);
+    return (uint16_t)report_plain_flag(m);
+}
+
 static void build_receipt(struct account *account, const struct message *m, uint8_t interface_version, struct parcel *p)
 {
     const struct smpp_receipt_style *style = &account->profile.receipt;
+    bool passing = m->kind == MESSAGE_NOTE && m->p.final == 0; /* an intermediate notification */
     char id[SMPP_ID_MAX + 1], cost[32];
 
     account_id_text(account, m->public_id, id);
     struct smpp_receipt receipt = { .message_id = id,
-                                    .state = m->p.final,
+                                    .state = passing ? SMPP_STATE_ENROUTE : m->p.final,
                                     .err = m->p.err < 0 ? 0 : (unsigned)m->p.err,
                                     .submitted_ms = m->accepted_ms,
                                     .done_ms = m->p.done_ms,
                                     .submitted_parts = 1,
                                     .delivered_parts = m->p.final == SMPP_STATE_DELIVERED,
                                     .text = m->binary ? NULL : m->text.at,
-                                    .text_len = m->binary ? 0 : m->text.len };
+                                    .text_len = m->binary ? 0 : m->text.len,
+                                    .flag = flag_of(m),
+                                    .hlr = hlr_of(m) };
     if (m->p.cost_e6 >= 0) {
         smsc_money_write(m->p.cost_e6, cost);
         receipt.cost = cost;
     }
     smpp_receipt_text(&receipt, style, &p->text);
-    p->pdu.sm.esm_class = ESM_RECEIPT;
+    p->pdu.sm.esm_class = passing ? ESM_INTERMEDIATE : ESM_RECEIPT;
     p->pdu.sm.source = (struct smpp_addr){ m->dest_ton, m->dest_npi, str_of(&m->dest) };
     p->pdu.sm.dest = (struct smpp_addr){ m->source_ton, m->source_npi, str_of(&m->source) };
     smpp_receipt_add_tlvs(&receipt, style, interface_version, &p->tlvs, &p->pdu);
-    p->pdu.sm.short_message = (struct bytes){ (const uint8_t *)p->text.data, p->text.len };
+    place_text(p);
 }
 
 static void build_incoming(const struct message *m, struct parcel *p)
 {
-    bool gsm = smpp_text_fits_gsm(m->text.at, m->text.len);
-
-    smpp_text_from_utf8(gsm ? ALPHABET_GSM7 : ALPHABET_UCS2, m->text.at, m->text.len, &p->text);
-    p->pdu.sm.data_coding = gsm ? 0 : 8;
+    if (m->part_total > 1) {
+        p->pdu.sm.esm_class = ESM_UDHI;
+        smpp_udh_write_part(&p->text, (uint8_t)m->part_reference, m->part_total, m->part_number);
+    }
+    smpp_text_from_utf8(m->data_coding == 8 ? ALPHABET_UCS2 : ALPHABET_GSM7, m->text.at, m->text.len, &p->text);
+    p->pdu.sm.data_coding = m->data_coding;
     p->pdu.sm.source = (struct smpp_addr){ m->source_ton, m->source_npi, str_of(&m->source) };
     p->pdu.sm.dest = (struct smpp_addr){ m->dest_ton, m->dest_npi, str_of(&m->dest) };
-    if (p->text.len <= SMPP_SHORT_MESSAGE_MAX)
-        p->pdu.sm.short_message = (struct bytes){ (const uint8_t *)p->text.data, p->text.len };
-    else
-        smpp_tlv_add(&p->pdu, TAG_MESSAGE_PAYLOAD, p->text.data, (uint16_t)p->text.len);
+    place_text(p);
 }
 
 static int hand_over(struct account *account, struct item *item, const struct bound *to)
@@ -128,7 +196,9 @@ static int hand_over(struct account *account, struct item *item, const struct bo
     static struct parcel parcel; /* loop thread only; too large for the stack of a deep call */
 
     memset(&parcel.pdu, 0, offsetof(struct smpp_pdu, tlvs));
-    parcel.pdu.command_id = CMD_DELIVER_SM;
+    bool by_data = account->cfg != NULL && account->cfg->receipt_pdu == CFG_DATA_SM && item->m->kind != MESSAGE_MO;
+
+    parcel.pdu.command_id = by_data ? CMD_DATA_SM : CMD_DELIVER_SM;
     parcel.pdu.has_body = true;
     if (parcel.text.max == 0)
         buf_init(&parcel.text, SMPP_PAYLOAD_MAX);
@@ -138,44 +208,6 @@ static int hand_over(struct account *account, struct item *item, const struct bo
     else
         build_receipt(account, item->m, to->interface_version, &parcel);
     return smpp_deliver(account->gateway->smpp, to->ref, &parcel.pdu, item->m->id);
-}
-
-void deliver_pump(struct account *account)
-{
-    struct gateway *gw = account->gateway;
-
-    while (account->deliveries.count > 0 && !account->deliveries_loading && !gw->draining) {
-        uint64_t id = lane_peek(&account->deliveries, 0);
-        const struct bound *to = pick_receiver(account);
-
-        if (to == NULL)
-            return;
-        struct item *item = book_find(gw->book, id);
-        if (item == NULL) {
-            read_front(account);
-            return;
-        }
-        if (item->m->p.state != MESSAGE_DELIVERING) {
-            lane_pop(&account->deliveries);
-            continue;
-        }
-        if (item->has_ticket && (!item->answered || !smpp_answer_left(gw->smpp, &item->ticket))) {
-            gw->pump_deliveries = true; /* at the end of this turn the answer has left */
-            return;
-        }
-        int err = hand_over(account, item, to);
-        if (err == ERR_RANGE) { /* cannot be written as a PDU: our own mistake, never to be tried again */
-            log_error("delivery cannot be encoded", "sys=%s msg=%llu", account->system_id, (unsigned long long)id);
-            lane_pop(&account->deliveries);
-            continue;
-        }
-        if (err != 0)
-            return;
-        lane_pop(&account->deliveries);
-        book_pin(gw->book, item);
-        item->m->p.deliver_tries++;
-        account->delivering++;
-    }
 }
 
 static void close_delivery(struct gateway *gw, struct item *item, enum message_receipt how)
@@ -190,6 +222,111 @@ static void close_delivery(struct gateway *gw, struct item *item, enum message_r
         book_pin(gw->book, item);
     else
         log_error("delivery not saved: it will be repeated after a restart", "msg=%llu", (unsigned long long)m->id);
+}
+
+static int64_t waiting_since_ms(const struct message *m)
+{
+    if (m->kind != MESSAGE_MT) /* those waited from the start; a receipt delivered once more has an older outcome */
+        return store_id_ms(m->id);
+    return m->p.done_ms != 0 ? m->p.done_ms : m->accepted_ms;
+}
+
+/* What waited for a bind leaves at deliver_rate: an ESME that was away is not run over by its own backlog. */
+static bool pace_allows(struct account *account)
+{
+    double rate = account->cfg == NULL ? 0 : account->cfg->deliver_rate;
+
+    if (account->paced == 0 || rate <= 0)
+        return true;
+    uint64_t now_ms = clock_mono_ms();
+    double most = rate / 5 < 1 ? 1 : rate / 5; /* two ticks of the gateway */
+
+    account->pace_tokens += rate * (double)(now_ms - account->pace_at_ms) / 1000;
+    account->pace_at_ms = now_ms;
+    if (account->pace_tokens > most)
+        account->pace_tokens = most;
+    return account->pace_tokens >= 1;
+}
+
+static void pace_count(struct account *account)
+{
+    if (account->paced == 0)
+        return;
+    account->paced--;
+    if (account->pace_tokens >= 1)
+        account->pace_tokens -= 1;
+}
+
+void deliver_on_bound(struct account *account)
+{
+    const struct bound *newest = &account->bounds[account->bound_count - 1];
+    bool first = newest->type != SMPP_BIND_TX;
+
+    for (size_t i = 0; i + 1 < account->bound_count; i++)
+        first = first && account->bounds[i].type == SMPP_BIND_TX;
+    if (first) {
+        account->paced = account->deliveries.count;
+        account->pace_tokens = 1;
+        account->pace_at_ms = clock_mono_ms();
+    }
+    deliver_pump(account);
+}
+
+/* Takes a delivery that cannot or must not go out off the line, for good. */
+static void take_off(struct account *account, struct item *item, enum message_receipt how, const char *reason)
+{
+    struct gateway *gw = account->gateway;
+
+    lane_pop(&account->deliveries);
+    pace_count(account);
+    log_warn("delivery dropped", "sys=%s msg=%llu reason=%s", account->system_id, (unsigned long long)item->m->id,
+             reason);
+    book_pin(gw->book, item);
+    close_delivery(gw, item, how);
+    book_unpin(gw->book, item);
+}
+
+void deliver_pump(struct account *account)
+{
+    struct gateway *gw = account->gateway;
+
+    while (account->deliveries.count > 0 && !account->deliveries_loading && !gw->draining) {
+        uint64_t id = lane_peek(&account->deliveries, 0);
+        const struct bound *to = pick_receiver(account);
+
+        if (to == NULL || !pace_allows(account))
+            return; /* a free window, or the next tick, goes on */
+        struct item *item = book_find(gw->book, id);
+        if (item == NULL) {
+            read_front(account);
+            return;
+        }
+        if (item->m->p.state != MESSAGE_DELIVERING) {
+            lane_pop(&account->deliveries);
+            pace_count(account);
+            continue;
+        }
+        if (waiting_since_ms(item->m) <= account->dropped_at_ms) {
+            take_off(account, item, RECEIPT_DROPPED, "operator");
+            continue;
+        }
+        if (item->has_ticket && (!item->answered || !smpp_answer_left(gw->smpp, &item->ticket))) {
+            gw->pump_deliveries = true; /* at the end of this turn the answer has left */
+            return;
+        }
+        int err = hand_over(account, item, receiver_for(account, item, to));
+        if (err == ERR_RANGE) { /* cannot be written as a PDU: our own mistake, never to be tried again */
+            take_off(account, item, RECEIPT_REFUSED, "cannot be encoded");
+            continue;
+        }
+        if (err != 0)
+            return;
+        lane_pop(&account->deliveries);
+        pace_count(account);
+        book_pin(gw->book, item);
+        item->m->p.deliver_tries++;
+        account->delivering++;
+    }
 }
 
 /* Temporary by the list of smpp-compat A.2. */
@@ -209,13 +346,56 @@ static bool is_temporary(uint32_t status)
 static void try_later(struct gateway *gw, struct account *account, struct item *item)
 {
     unsigned tries = item->m->p.deliver_tries;
-    int64_t wait = tries >= 7 ? RETRY_MAX_MS : (int64_t)RETRY_FIRST_MS << (tries > 0 ? tries - 1 : 0);
+    uint64_t wait = account->cfg == NULL ? RETRY_MAX_MS : account->cfg->deliver_retry_ms;
 
+    for (unsigned i = 1; i < tries && wait < RETRY_MAX_MS; i++)
+        wait *= 2;
     if (wait > RETRY_MAX_MS)
         wait = RETRY_MAX_MS;
     account->postponed++;
-    if (heap_push(&gw->due, clock_wall_ms() + wait, item->m->id) != 0)
+    if (heap_push(&gw->due, clock_wall_ms() + (int64_t)wait, item->m->id) != 0) {
+        account->postponed--;
         deliver_add(gw, account, item->m->id, false);
+    }
+}
+
+static struct bound *bound_of(struct account *account, struct smpp_session_ref ref)
+{
+    for (size_t i = 0; i < account->bound_count; i++) {
+        if (same_session(account->bounds[i].ref, ref))
+            return &account->bounds[i];
+    }
+    return NULL;
+}
+
+static void put_back(struct account *account, uint64_t id)
+{
+    if (lane_push_front(&account->deliveries, id) != 0)
+        log_error("delivery waits until the next start", "msg=%llu", (unsigned long long)id);
+}
+
+/* The session has not answered: another one gets the delivery at once, or this one later. After several in a row it counts
+ * as dead; its other deliveries come back when it is closed. */
+static void on_unanswered(struct account *account, struct item *item, const struct smpp_session_info *session)
+{
+    struct gateway *gw = account->gateway;
+    struct bound *b = session == NULL ? NULL : bound_of(account, session->ref);
+    bool another = false;
+
+    log_warn("delivery not answered: it may arrive twice", "sys=%s msg=%llu", account->system_id,
+             (unsigned long long)item->m->id);
+    for (size_t i = 0; session != NULL && i < account->bound_count; i++)
+        another |= account->bounds[i].type != SMPP_BIND_TX && !same_session(account->bounds[i].ref, session->ref);
+    if (session != NULL) {
+        item->avoids = true;
+        item->avoid = session->ref;
+    }
+    if (another)
+        put_back(account, item->m->id);
+    else
+        try_later(gw, account, item);
+    if (b != NULL && ++b->unanswered >= UNANSWERED_MAX)
+        smpp_session_close(gw->smpp, session->ref, "deliveries not answered");
 }
 
 void deliver_on_end(void *owner, const struct smpp_session_info *session, uint64_t cookie, enum smpp_deliver_end how,
@@ -224,18 +404,22 @@ void deliver_on_end(void *owner, const struct smpp_session_info *session, uint64
     struct gateway *gw = owner;
     struct item *item = book_find(gw->book, cookie);
 
-    UNUSED(session);
     if (item == NULL)
         return;
     struct account *account = account_by_number(gw, item->m->p.esme);
+    struct bound *b = session == NULL ? NULL : bound_of(account, session->ref);
+    bool lasting = item->m->kind != MESSAGE_NOTE || item->m->p.final != 0; /* a notification is tried once */
+
     account->delivering--;
+    if (b != NULL && (how == SMPP_DELIVER_ANSWERED || how == SMPP_DELIVER_NACKED))
+        b->unanswered = 0;
     switch (how) {
     case SMPP_DELIVER_ANSWERED:
         if (status == STATUS_ROK) {
             if (item->m->kind == MESSAGE_MT)
                 meters_count(gw->meters.receipts, account->system_id, smpp_state_stat(item->m->p.final));
             close_delivery(gw, item, RECEIPT_DELIVERED);
-        } else if (is_temporary(status)) {
+        } else if (lasting && is_temporary(status)) {
             try_later(gw, account, item);
         } else {
             log_warn("delivery refused", "sys=%s msg=%llu status=%s", account->system_id, (unsigned long long)cookie,
@@ -244,46 +428,146 @@ void deliver_on_end(void *owner, const struct smpp_session_info *session, uint64
         }
         break;
     case SMPP_DELIVER_NACKED: /* one more try, then it is final */
-        if (item->m->p.deliver_tries < 2)
+        if (lasting && item->m->p.deliver_tries < 2)
             try_later(gw, account, item);
         else
             close_delivery(gw, item, RECEIPT_REFUSED);
         break;
     case SMPP_DELIVER_TIMED_OUT:
-        try_later(gw, account, item);
+        if (lasting)
+            on_unanswered(account, item, session);
+        else
+            close_delivery(gw, item, RECEIPT_REFUSED);
         break;
     case SMPP_DELIVER_LOST:
-        if (lane_push_front(&account->deliveries, cookie) != 0)
-            log_error("delivery waits until the next start", "msg=%llu", (unsigned long long)cookie);
+        log_info("delivery unanswered when its session ended: it may arrive twice", "sys=%s msg=%llu",
+                 account->system_id, (unsigned long long)cookie);
+        put_back(account, cookie);
         break;
     }
     book_unpin(gw->book, item);
     deliver_pump(account);
 }
 
+/* --- ceilings and operators ----------------------------------------------------------------------------------------- */
+
 void deliver_trim(struct account *account, int64_t now_ms)
 {
     struct gateway *gw = account->gateway;
+    uint64_t mono_ms = clock_mono_ms();
 
     while (account->cfg != NULL && account->deliveries.count > 0 && !account->deliveries_loading) {
         struct item *item = book_find(gw->book, lane_peek(&account->deliveries, 0));
         bool over = account->deliveries.count > account->cfg->receipt_max;
 
         if (item == NULL) {
-            if (over)
+            if (over || (!has_receiver(account) && mono_ms >= account->trim_at_ms)) {
+                account->trim_at_ms = mono_ms + TRIM_EVERY_MS;
                 read_front(account);
+            }
             return;
         }
-        int64_t since_ms = item->m->p.done_ms != 0 ? item->m->p.done_ms : item->m->accepted_ms;
-        if (!over && now_ms - since_ms < (int64_t)account->cfg->receipt_hold_ms)
-            return;
-        lane_pop(&account->deliveries);
-        if (item->m->p.state != MESSAGE_DELIVERING)
+        if (item->m->p.state != MESSAGE_DELIVERING) {
+            lane_pop(&account->deliveries);
+            pace_count(account);
             continue;
-        log_warn("delivery dropped", "sys=%s msg=%llu reason=%s", account->system_id, (unsigned long long)item->m->id,
-                 over ? "receipt_max" : "receipt_hold");
-        book_pin(gw->book, item);
-        close_delivery(gw, item, RECEIPT_DROPPED);
-        book_unpin(gw->book, item);
+        }
+        int64_t since_ms = waiting_since_ms(item->m);
+        if (since_ms <= account->dropped_at_ms)
+            take_off(account, item, RECEIPT_DROPPED, "operator");
+        else if (over)
+            take_off(account, item, RECEIPT_DROPPED, "receipt_max");
+        else if (now_ms - since_ms >= (int64_t)account->cfg->receipt_hold_ms)
+            take_off(account, item, RECEIPT_DROPPED, "receipt_hold");
+        else
+            return;
     }
+}
+
+uint64_t deliver_drop_all(struct account *account)
+{
+    account->dropped_at_ms = clock_wall_ms();
+    account->trim_at_ms = 0;
+    log_warn("deliveries dropped by an operator", "sys=%s count=%llu", account->system_id,
+             (unsigned long long)(account->deliveries.count + account->postponed));
+    return account->deliveries.count + account->postponed;
+}
+
+struct redelivery {
+    struct gateway *gw;
+    uint64_t id;
+    struct store_done done;
+};
+
+static void redelivery_end(struct redelivery *r, int err)
+{
+    struct store_done done = r->done;
+
+    free(r);
+    if (done.fn != NULL)
+        done.fn(done.owner, done.cookie, err);
+}
+
+static void on_copy_saved(void *owner, uint64_t cookie, int err)
+{
+    struct redelivery *r = owner;
+    struct gateway *gw = r->gw;
+    struct item *item = book_find(gw->book, cookie); /* pinned */
+
+    if (err == 0)
+        deliver_add(gw, account_by_number(gw, item->m->p.esme), cookie, false);
+    else
+        item->m->p.state = MESSAGE_CLOSED;
+    book_unpin(gw->book, item);
+    redelivery_end(r, err);
+}
+
+/* A closed record is never opened again: a new one with the same outcome is delivered. */
+static void on_original_read(void *owner, uint64_t cookie, int err)
+{
+    struct redelivery *r = owner;
+    struct gateway *gw = r->gw;
+    struct item *item = book_find(gw->book, r->id);
+
+    UNUSED(cookie);
+    if (err == 0 && (item == NULL || (item->m->kind != MESSAGE_MO && item->m->p.final == 0)))
+        err = ERR_NOT_FOUND;
+    else if (err == 0 && item->m->p.state == MESSAGE_DELIVERING)
+        err = ERR_STATE;
+    if (err != 0) {
+        redelivery_end(r, err);
+        return;
+    }
+    struct message facts = *item->m;
+    facts.id = facts.p.id = store_next_id(gw->store);
+    facts.kind = facts.kind == MESSAGE_MO ? MESSAGE_MO : MESSAGE_NOTE;
+    facts.p.leader = item->m->id;
+    facts.p.state = MESSAGE_DELIVERING;
+    facts.p.receipt = RECEIPT_WAITING;
+    facts.p.upid = 0;
+    facts.p.deliver_tries = 0;
+    struct message *m = message_create(&facts);
+    struct item *copy = m == NULL ? NULL : book_add_take(gw->book, m);
+    err = copy == NULL ? ERR_NOMEM
+                       : store_put(gw->store, copy->m, STORE_PLAIN, (struct store_done){ on_copy_saved, r, facts.id });
+    if (err == 0)
+        return;
+    if (copy != NULL) {
+        copy->m->p.state = MESSAGE_CLOSED;
+        book_unpin(gw->book, copy);
+    }
+    redelivery_end(r, err);
+}
+
+int deliver_redeliver(struct gateway *gw, uint64_t id, struct store_done done)
+{
+    struct redelivery *r = malloc(sizeof *r);
+
+    if (r == NULL)
+        return ERR_NOMEM;
+    *r = (struct redelivery){ gw, id, done };
+    int err = book_fetch(gw->book, &id, 1, on_original_read, r, 0);
+    if (err != 0)
+        free(r);
+    return err;
 }

@@ -11,11 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HLR_BYTES_MAX = 2048 };
+
 struct event {
     struct gateway *gw;
     struct http_exchange *exchange;
     struct smsc_event e;
     const char *kind;
+    const char *what;  /* what became of it */
+    char upstream[72]; /* that of the listener, "" the first */
     uint64_t upid, id; /* the send, the message */
 };
 
@@ -32,46 +36,70 @@ static void event_end(struct event *ev, int http_status, const char *outcome)
 
 static void on_status_saved(void *owner, uint64_t cookie, int err)
 {
-    UNUSED(cookie);
-    event_end(owner, err == 0 ? 200 : 503, err == 0 ? "stored" : "not_stored");
+    struct event *ev = owner;
+    struct item *item = book_find(ev->gw->book, cookie);
+
+    if (err == ERR_EXISTS)
+        err = 0;
+    /* a repeat that came before the commit of the first: when that one failed, this one has to be repeated too */
+    if (err == 0 && strcmp(ev->what, "repeat") == 0 && item != NULL && item->m->p.final == 0)
+        err = ERR_IO;
+    event_end(ev, err == 0 ? 200 : 503, err == 0 ? ev->what : "not_stored");
 }
 
-static struct outcome outcome_of_event(const struct smsc_event *e, enum smpp_message_state final)
+/* What the rows have no column for: keys pressed, the way through a voice menu, the operator's own error. */
+static const char *aside_of(const struct smsc_event *e, char out[200])
 {
-    struct outcome outcome = { .final = final, .status = e->status, .err = e->err, .cost_e6 = -1 };
+    const struct {
+        const char *name, *value;
+    } fields[] = { { "dtmf", e->dtmf },         { "calltime", e->calltime }, { "callmenu", e->callmenu },
+                   { "ringtime", e->ringtime }, { "syserr", e->syserr },     { "cmt", e->cmt } };
+    size_t len = (size_t)snprintf(out, 200, "status %d", e->status), start = len;
 
-    if (smsc_money_read(e->cost, &outcome.cost_e6) != 0)
-        outcome.cost_e6 = -1;
-    if (e->ts > 0)
-        outcome.done_ms = e->ts * 1000;
-    return outcome;
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (fields[i].value[0] == '\0' || len >= 190)
+            continue;
+        size_t room = 199 - len - strlen(fields[i].name) - 2;
+        size_t take = strlen(fields[i].value);
+
+        if (take > room) {
+            take = room;
+            while (take > 0 && ((unsigned char)fields[i].value[take] & 0xC0) == 0x80)
+                take--;
+        }
+        len += (size_t)snprintf(out + len, 200 - len, " %s=%.*s", fields[i].name, (int)take, fields[i].value);
+    }
+    return len == start ? NULL : out;
 }
 
 static void apply_status(struct event *ev, struct item *item)
 {
+    const struct smsc_event *e = &ev->e;
     struct gateway *gw = ev->gw;
-    struct message *m = item->m;
-    enum smpp_message_state final = 0;
+    char aside[200];
+    struct buf hlr;
+    struct report report = { .status = e->status,
+                             .err = e->err,
+                             .ts_ms = e->ts * 1000,
+                             .has_flag = http_params_get(&e->params, "flag") != NULL,
+                             .flag = e->flag,
+                             .aside = aside_of(e, aside) };
 
-    outcome_of_status(ev->e.status, &final);
-    if (m->p.state == MESSAGE_DELIVERING || m->p.state == MESSAGE_CLOSED) {
-        char note[64];
-
-        snprintf(note, sizeof note, "late status %d err %d", ev->e.status, ev->e.err);
-        if (ev->e.status != m->p.status && store_note(gw->store, m->id, clock_wall_ms(), note) != 0)
-            log_warn("late status not noted", "msg=%llu", (unsigned long long)m->id);
-        event_end(ev, 200, "repeat");
-        return;
+    if (smsc_money_read(e->cost, &report.cost_e6) != 0)
+        report.cost_e6 = -1;
+    buf_init(&hlr, HLR_BYTES_MAX);
+    if (e->has_hlr) {
+        report_hlr((const char *const[8]){ e->imsi, e->msc, e->mcc, e->mnc, e->cn, e->net, e->rcn, e->rnet }, &hlr);
+        report.hlr = buf_text(&hlr);
     }
-    if (final == 0) {
-        event_end(ev, 200, "not_final");
-        return;
-    }
-    struct outcome outcome = outcome_of_event(&ev->e, final);
     book_pin(gw->book, item);
-    int err = outcome_reached(gw, item, &outcome, STORE_PLAIN, (struct store_done){ on_status_saved, ev, m->id });
+    int err =
+        report_apply(gw, item, &report, STORE_PLAIN, (struct store_done){ on_status_saved, ev, ev->id }, &ev->what);
     book_unpin(gw->book, item);
-    if (err != 0)
+    buf_finish(&hlr);
+    if (err == REPORT_NOTHING_TO_STORE)
+        event_end(ev, 200, ev->what);
+    else if (err != 0)
         event_end(ev, 503, "busy");
 }
 
@@ -105,6 +133,17 @@ static void with_message(struct event *ev)
         event_end(ev, 503, "busy");
 }
 
+/* Whoever knows the secret of one listener speaks for its upstream account and for no other. */
+static bool is_theirs(const struct event *ev, uint16_t upstream)
+{
+    const struct upstream *up = upstream_by_number(ev->gw, upstream);
+    const char *name = ev->upstream;
+
+    if (name[0] == '\0' && ev->gw->config->upstream_count > 0)
+        name = ev->gw->config->upstreams[0].name;
+    return up != NULL && strcmp(up->name, name) == 0;
+}
+
 /* A send that memory has forgotten: its members stand in the store. */
 static void on_send_read(void *owner, uint64_t cookie, int err, const struct store_send *send)
 {
@@ -116,6 +155,8 @@ static void on_send_read(void *owner, uint64_t cookie, int err, const struct sto
         event_end(ev, 503, "not_read");
         return;
     }
+    if (send != NULL && !is_theirs(ev, send->upstream))
+        send = NULL;
     for (size_t i = 0; send != NULL && i < send->member_count; i++) {
         if (send->member_count == 1 || send->members[i].phone == phone) {
             ev->id = send->members[i].id;
@@ -146,7 +187,7 @@ static void handle_status(struct event *ev)
         return;
     }
     struct send_member *member = send_member_for(send, message_phone(ev->e.phone, strlen(ev->e.phone)));
-    if (member == NULL) {
+    if (member == NULL || !is_theirs(ev, send->upstream->number)) {
         unknown_message(ev);
         return;
     }
@@ -154,104 +195,30 @@ static void handle_status(struct event *ev)
     with_message(ev);
 }
 
-void event_apply_polled(struct gateway *gw, struct send *send, struct send_member *member,
-                        const struct smsc_status *status)
-{
-    enum smpp_message_state final = 0;
-    struct item *item = member == NULL ? NULL : book_find(gw->book, member->id);
-
-    UNUSED(send);
-    if (item == NULL || !outcome_of_status(status->status, &final) || final == 0 || item->m->p.state != MESSAGE_SENDING)
-        return;
-    book_pin(gw->book, item);
-    outcome_keep(gw, item,
-                 &(struct outcome){ .final = final,
-                                    .status = status->status,
-                                    .err = status->err,
-                                    .cost_e6 = status->cost_e6,
-                                    .done_ms = status->last_ts * 1000 });
-    book_unpin(gw->book, item);
-}
-
 /* --- incoming messages and confirming calls ----------------------------------------------------------------------- */
 
 static void on_incoming_saved(void *owner, uint64_t cookie, int err)
 {
-    struct event *ev = owner;
-    struct gateway *gw = ev->gw;
-    struct item *item = book_find(gw->book, cookie);
-
-    if (item != NULL && err == 0) {
-        item->m->p.state = MESSAGE_DELIVERING;
-        deliver_add(gw, account_by_number(gw, item->m->p.esme), cookie, false);
-    } else if (item != NULL) {
-        item->m->p.state = MESSAGE_CLOSED;
-    }
-    if (item != NULL)
-        book_unpin(gw->book, item);
+    UNUSED(cookie);
     if (err == ERR_EXISTS)
-        event_end(ev, 200, "repeat");
+        event_end(owner, 200, "repeat");
     else
-        event_end(ev, err == 0 ? 200 : 503, err == 0 ? "stored" : "not_stored");
-}
-
-static void store_incoming(struct event *ev, struct account *account, const char *text)
-{
-    struct gateway *gw = ev->gw;
-    struct message facts = {
-        .id = store_next_id(gw->store),
-        .accepted_ms = clock_wall_ms(),
-        .kind = MESSAGE_MO,
-        .source_ton = 1,
-        .source_npi = 1,
-        .dest_ton = 1,
-        .dest_npi = 1,
-        .source = { (char *)(uintptr_t)ev->e.phone, strlen(ev->e.phone) },
-        .dest = { (char *)(uintptr_t)ev->e.to, strlen(ev->e.to) },
-        .text = { (char *)(uintptr_t)text, strlen(text) },
-        .p = { .state = MESSAGE_DELIVERING,
-               .receipt = RECEIPT_WAITING,
-               .esme = account->number,
-               .status = -100,
-               .cost_e6 = -1 },
-    };
-
-    facts.public_id = facts.p.id = facts.id;
-    struct message *m = message_create(&facts);
-    struct item *item = m == NULL ? NULL : book_add_take(gw->book, m);
-    int err = item == NULL ? ERR_NOMEM
-                           : store_put(gw->store, item->m, STORE_IF_NEW,
-                                       (struct store_done){ on_incoming_saved, ev, item->m->id });
-    if (err == 0)
-        return;
-    if (item != NULL) {
-        item->m->p.state = MESSAGE_CLOSED;
-        book_unpin(gw->book, item);
-    }
-    event_end(ev, 503, "busy");
+        event_end(owner, err == 0 ? 200 : 503, err == 0 ? "stored" : "not_stored");
 }
 
 static void handle_incoming(struct event *ev)
 {
-    struct gateway *gw = ev->gw;
-    bool call = ev->e.kind == SMSC_EVENT_WAITCALL;
-    const char *text = call ? "[waitcall]" : ev->e.mes;
-    struct account *account = route_incoming(gw, ev->e.to, text);
-    char key[160];
+    const struct smsc_event *e = &ev->e;
+    struct incoming in = { .id = e->id,
+                           .phone = e->phone,
+                           .to = e->to,
+                           .text = e->mes,
+                           .sms_id = e->sms_id,
+                           .call = e->kind == SMSC_EVENT_WAITCALL,
+                           .ts_s = e->ts };
 
-    if (account == NULL) {
-        log_warn("incoming message without a route", "to=%s", ev->e.to);
-        event_end(ev, 503, "no_route"); /* not lost: the aggregator repeats it until a route is configured */
-        return;
-    }
-    if (call)
-        snprintf(key, sizeof key, "call:%.60s:%lld", ev->e.phone, (long long)ev->e.ts);
-    else
-        snprintf(key, sizeof key, "mo:%.100s", ev->e.id);
-    if (store_once(gw->store, key, STORE_PLAIN, (struct store_done){ 0 }) != 0)
+    if (incoming_take(ev->gw, &in, STORE_PLAIN, (struct store_done){ on_incoming_saved, ev, 0 }) != 0)
         event_end(ev, 503, "busy");
-    else
-        store_incoming(ev, account, text); /* durable together with the key, or not at all */
 }
 
 /* --- requests ----------------------------------------------------------------------------------------------------- */
@@ -295,6 +262,7 @@ void event_on_request(void *owner, struct http_exchange *exchange, const struct 
         return;
     }
     ev->kind = kinds[ev->e.kind];
+    snprintf(ev->upstream, sizeof ev->upstream, "%s", cfg->upstream);
     if (ev->e.kind == SMSC_EVENT_STATUS)
         handle_status(ev);
     else

@@ -269,6 +269,7 @@ static int start(struct gateway *gw, char why[256])
         snprintf(why, 256, "start: %s", err_text(err));
         return err;
     }
+    incoming_reroute(gw); /* the rules may have changed while we were away */
     err = listen_callbacks(gw, why);
     return err != 0 ? err : listen_smpp(gw, why);
 }

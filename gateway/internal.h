@@ -46,6 +46,7 @@ struct bound { /* one session of an account */
     struct smpp_session_ref ref;
     enum smpp_bind_type type;
     uint8_t interface_version;
+    unsigned unanswered; /* deliveries in a row without an answer */
 };
 
 struct account { /* an ESME; kept while it has messages even when the configuration no longer names it */
@@ -62,6 +63,11 @@ struct account { /* an ESME; kept while it has messages even when the configurat
     uint64_t delivering;    /* deliver_sm under way */
     uint64_t postponed;     /* deliveries waiting for their next try */
     bool deliveries_loading;
+    uint64_t paced;        /* deliveries at the front of the line that waited for a bind: they leave at deliver_rate */
+    double pace_tokens;    /* of them that may leave now */
+    uint64_t pace_at_ms;   /* mono */
+    uint64_t trim_at_ms;   /* mono: when to look at the age of a front that is not in memory */
+    int64_t dropped_at_ms; /* wall: deliveries older than this were dropped by an operator; 0 none */
     struct account_meters meters;
     UT_hash_handle hh; /* by system_id */
 };
@@ -96,6 +102,7 @@ struct upstream {
     uint64_t oldest_wait_ms;  /* mono: since when a batch is being gathered (linger), 0 not */
     struct heap unclear;      /* (mono due, upid): sends to ask about */
     unsigned asking;          /* status requests under way */
+    struct poll *poll;        /* poll.c */
     int64_t balance_e6;
     bool has_balance;
     struct upstream_meters meters;
@@ -144,6 +151,7 @@ struct gateway {
     struct upstream **upstream_of; /* by store number */
     struct send *sends;
     size_t sends_max;
+    uint64_t evicted_upid; /* sends above it that are not in memory are over */
     struct listener *listeners;
     struct item **fresh; /* accepted in this turn, not yet given to the store */
     size_t fresh_count, fresh_size;
@@ -189,6 +197,7 @@ uint64_t shortid_next(struct gateway *gw);
 
 /* route.c */
 struct upstream *route_upstream(struct gateway *gw, const struct account *account, const struct message *m);
+/* NULL: no rule matches. */
 struct account *route_incoming(struct gateway *gw, const char *to, const char *text);
 
 /* submit.c */
@@ -267,9 +276,51 @@ void outcome_requeue(struct gateway *gw, struct item *item, int64_t due_ms, bool
 
 /* event.c */
 void event_on_request(void *owner, struct http_exchange *exchange, const struct http_request_in *request);
-/* A status from status.php, treated like a callback; no exchange to answer. */
-void event_apply_polled(struct gateway *gw, struct send *send, struct send_member *member,
-                        const struct smsc_status *status);
+
+/* report.c */
+struct report {      /* a status of one message, whichever way it came */
+    int status, err; /* the aggregator's */
+    int64_t ts_ms;   /* of the change, wall; 0 unknown */
+    int64_t cost_e6; /* -1 unknown */
+    bool has_flag;
+    unsigned flag;     /* [smsc-api 17.4] */
+    const char *hlr;   /* " imsi:... rnet:..." or NULL */
+    const char *aside; /* a line for the timeline, or NULL */
+};
+enum { REPORT_NOTHING_TO_STORE = 1 };
+/* Takes the status of a pinned item: ends the message, records a late one, tells of an intermediate one. Returns 0 (then
+ * `done` is called when it is durable; ERR_EXISTS is as good as 0), REPORT_NOTHING_TO_STORE, or the store's refusal (then
+ * nothing has changed). *out_what: "stored", "repeat", "late", "not_final". */
+int report_apply(struct gateway *gw, struct item *item, const struct report *report, unsigned flags,
+                 struct store_done done, const char **out_what) MUST_CHECK;
+/* The HLR tail of a receipt [smsc-api 18.4] from imsi, msc, mcc, mnc, cn, net, rcn, rnet. */
+void report_hlr(const char *const values[8], struct buf *out);
+/* The type bits of a flag that follow from what was sent; its other bits tell of money and templates [smsc-api 17.4]. */
+unsigned report_plain_flag(const struct message *m);
+/* A status from status.php, kept until durable. */
+void report_polled(struct gateway *gw, struct item *item, const struct smsc_status *status);
+
+/* incoming.c */
+struct incoming { /* what a subscriber sent or did; views */
+    const char *id, *phone, *to, *text;
+    const char *sms_id; /* the send it answers, "" none */
+    bool call;          /* the confirming call: no id, text "[waitcall]" */
+    int64_t ts_s;       /* of the call, or when it was received; 0 unknown */
+};
+/* Routes and stores it once for ever. `done`: 0 stored, ERR_EXISTS known already, else not stored. Calls back later, never
+ * from inside. Returns 0, ERR_NOMEM or the store's refusal. Without sms_id the store is called before this returns, so
+ * that what the caller stores next is durable after it. */
+int incoming_take(struct gateway *gw, const struct incoming *in, unsigned flags, struct store_done done) MUST_CHECK;
+/* The account that keeps what no rule routes. */
+#define INCOMING_NO_ROUTE "(no route)"
+/* Routes again what has no account: after a start or a reload. */
+void incoming_reroute(struct gateway *gw);
+
+/* poll.c */
+/* The aggregator has taken this send and its members wait for their status. */
+void poll_add(struct send *send);
+void poll_tick(struct upstream *up, uint64_t now_ms);
+void poll_destroy(struct upstream *up);
 
 /* reconcile.c */
 void reconcile_add(struct send *send, uint64_t after_ms);
@@ -281,6 +332,13 @@ void deliver_pump(struct account *account);
 void deliver_on_end(void *owner, const struct smpp_session_info *session, uint64_t cookie, enum smpp_deliver_end how,
                     uint32_t status);
 void deliver_trim(struct account *account, int64_t now_ms);
+/* A receiver has bound: what waited for it leaves at deliver_rate. */
+void deliver_on_bound(struct account *account);
+/* Drops everything that waits for this account. Returns how many deliveries that is. */
+uint64_t deliver_drop_all(struct account *account);
+/* Delivers the receipt of a closed message, or a closed incoming message, once more. `done`: 0, ERR_NOT_FOUND (unknown, or
+ * nothing to deliver), ERR_STATE (it is on its way anyway), or the store's refusal. */
+int deliver_redeliver(struct gateway *gw, uint64_t id, struct store_done done) MUST_CHECK;
 
 /* resume.c */
 int resume_all(struct gateway *gw) MUST_CHECK;

@@ -71,6 +71,7 @@ static void on_saved(void *owner, uint64_t cookie, int err)
 
     struct send *send = item->m->p.upid == 0 ? NULL : send_find(gw, item->m->p.upid);
 
+    item->ending = false;
     if (err != 0) {
         item->m->p = closing->before;
         if (closing->counted && send != NULL && send->state == SEND_ACCEPTED)
@@ -125,6 +126,7 @@ int outcome_reached(struct gateway *gw, struct item *item, const struct outcome 
         free(closing);
         return err;
     }
+    item->ending = true;
     book_pin(gw->book, item);
     return 0;
 }

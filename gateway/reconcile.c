@@ -66,9 +66,9 @@ static void on_status(void *owner, uint64_t cookie, const struct http_reply_in *
         uint64_t upid = send->upid, member_id = first_open(send) == NULL ? 0 : first_open(send)->id;
 
         upstream_accepted(send, -1);
-        send = send_find(gw, upid);
-        if (send != NULL && member_id != 0)
-            event_apply_polled(gw, send, send_member_of(send, member_id), &status);
+        struct item *item = member_id == 0 ? NULL : book_find(gw->book, member_id);
+        if (item != NULL && item->m->p.upid == upid)
+            report_polled(gw, item, &status);
         upstream_pump(up);
     } else {
         meters_count3(gw->meters.requests, up->name, "status", "not_found");

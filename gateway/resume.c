@@ -158,6 +158,7 @@ static void on_send(void *owner, const struct store_send *row)
         return;
     }
     if (!unclear) {
+        poll_add(send);
         r->accepted++;
         return;
     }

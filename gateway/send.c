@@ -34,6 +34,8 @@ struct send *send_create(struct gateway *gw, struct upstream *up, uint64_t upid,
         {
             if (old->state != SEND_ACCEPTED)
                 continue;
+            if (old->upid > gw->evicted_upid)
+                gw->evicted_upid = old->upid;
             send_drop(gw, old);
             break;
         }

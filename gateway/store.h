@@ -85,6 +85,11 @@ const char *store_name(const struct store *store, uint16_t number);
 /* The next message or send id: 19 decimal digits, above every id ever given, ascending; wall clock in the high part,
  * unharmed by a clock that jumps back. */
 uint64_t store_next_id(struct store *store);
+/* When such an id was given, wall ms. */
+static inline int64_t store_id_ms(uint64_t id)
+{
+    return (int64_t)(id / UINT64_C(1000000));
+}
 
 /* --- changes; each returns 0 (then done.fn is called once), ERR_FULL, ERR_BUSY, ERR_NOMEM; arguments are copied ---
  * done.fn also says ERR_EXISTS (that id is stored already) or ERR_NOT_FOUND (no such open message, no such send): the

@@ -84,6 +84,7 @@ void upstream_destroy_all(struct gateway *gw)
             http_client_destroy(up->http_status);
         queue_finish(up);
         heap_finish(&up->unclear);
+        poll_destroy(up);
         free(up);
     }
 }
@@ -440,6 +441,8 @@ void upstream_accepted(struct send *send, int64_t cost_e6)
     send_free_slot(send);
     if (send->open_count == 0)
         send_drop(gw, send);
+    else
+        poll_add(send);
 }
 
 enum verdict { REFUSE, REQUEUE, REQUEUE_LATER, ALONE };
@@ -621,5 +624,6 @@ static void on_reply(void *owner, uint64_t cookie, const struct http_reply_in *h
 void upstream_tick(struct upstream *up, uint64_t now_ms)
 {
     reconcile_tick(up, now_ms);
+    poll_tick(up, now_ms);
     upstream_pump(up);
 }

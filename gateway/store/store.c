@@ -22,7 +22,7 @@ enum {
     META_MAX = 10000
 };
 #define WAITING_BYTES_MAX ((size_t)256 << 20)
-#define IDS_PER_MS        UINT64_C(1000000)
+#define IDS_PER_MS        UINT64_C(1000000) /* store_id_ms knows it too */
 #define ID_MARGIN         UINT64_C(1000000) /* ids given before a crash that reached no row; nobody was told of them */
 
 /* --- small tables --- */

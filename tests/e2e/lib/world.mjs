@@ -140,15 +140,19 @@ export class Gateway extends Process {
     const { smpp = {}, esme = {}, upstream = {}, callbacks = {}, ...rest } = this.overrides;
     return {
       smpp: { listen: [`127.0.0.1:${this.port}`], ...smpp },
-      esmes: [{ system_id: 'demo', password: 'demo', upstream: 'smsc', rate: 0, ...esme }], // rate: only where a test is about it
+      esmes: [{ system_id: 'demo', password: 'demo', upstream: 'smsc', ...esme }],
       upstreams: [{ name: 'smsc', urls: [upstreamUrl], login: 'alex', password: '123', ...upstream }],
-      callbacks: {
-        listen: [`127.0.0.1:${this.callbackPort}`],
-        upstream: 'smsc',
-        hash: 'sha1',
-        secret: 'secret',
-        ...callbacks,
-      },
+      // a list stands as it is, null leaves the section out
+      callbacks:
+        callbacks === null || Array.isArray(callbacks)
+          ? (callbacks ?? undefined)
+          : {
+              listen: [`127.0.0.1:${this.callbackPort}`],
+              upstream: 'smsc',
+              hash: 'sha1',
+              secret: 'secret',
+              ...callbacks,
+            },
       incoming: [{ to: '*', system_id: 'demo' }],
       store: { url: `sqlite:${this.directory}/gateway.db` },
       ...rest,

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * poll.c - what no callback has told: asked for. Statuses of messages that wait too long, incoming messages by get_answers.
+ *
+ * Every accepted send is in a heap by the time of its next question; sixteen bytes each, so a million may wait. One round
+ * at a time asks about as many messages as one request holds, and one request leaves per poll.every. The next question
+ * comes after half the message's age, so old messages cost little. At the end of validity and a margin a message that
+ * nobody can tell about ends by lost_status: the ESME gets its receipt in any case.
+ */
+#include "gateway/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/extra.h"
+
+enum {
+    ROUND_MESSAGES = 1000,
+    LOOK_AT_ONCE = 10000,      /* finished sends thrown away in one tick */
+    INTERVAL_LEAST_MS = 15000, /* five questions about one message a minute are allowed [smsc-api 2.4] */
+    INTERVAL_MOST_MS = 6 * 3600000,
+    MINUTE_MS = 61000,
+    VALID_MOST_MS = 86400000, /* the aggregator's own longest validity */
+    ERR_NO_STATUS = 245,      /* "status not received" [smsc-api 10] */
+    FIRST_ANSWERS_HOURS = 1
+};
+
+struct asked { /* one message of a round */
+    uint64_t upid, id, phone;
+    size_t place; /* of its send in the round */
+    bool pinned;
+};
+
+struct poll {
+    struct upstream *up;
+    struct heap due;         /* (wall ms, upid) */
+    uint64_t next_status_ms; /* mono: when the next request may leave */
+    /* the round under way */
+    bool running, blind; /* blind: nobody can be asked, only what is overdue ends */
+    unsigned looking;    /* sends being read from the store */
+    bool broken;         /* a look-up failed: everything is asked again */
+    struct asked asked[ROUND_MESSAGES];
+    size_t asked_count;
+    uint64_t upids[ROUND_MESSAGES]; /* they go back into the heap at its end */
+    int64_t at_ms[ROUND_MESSAGES];
+    size_t upid_count;
+    /* incoming messages */
+    uint64_t next_answers_ms; /* mono */
+    bool asking_answers;
+    bool cursor_read;
+    int64_t cursor; /* the highest id seen, -1 none ever */
+};
+
+static struct poll *poll_of(struct upstream *up)
+{
+    if (up->poll == NULL) {
+        up->poll = calloc(1, sizeof *up->poll);
+        if (up->poll != NULL) {
+            up->poll->up = up;
+            up->poll->cursor = -1;
+        }
+    }
+    return up->poll;
+}
+
+void poll_destroy(struct upstream *up)
+{
+    if (up->poll == NULL)
+        return;
+    heap_finish(&up->poll->due);
+    free(up->poll);
+    up->poll = NULL;
+}
+
+static uint64_t status_after_ms(const struct upstream *up)
+{
+    return up->cfg == NULL ? 0 : up->cfg->poll_status_after_ms;
+}
+
+static int64_t lost_after_ms(const struct upstream *up)
+{
+    return up->cfg == NULL ? 3600000 : (int64_t)up->cfg->poll_lost_after_ms;
+}
+
+void poll_add(struct send *send)
+{
+    struct poll *poll = poll_of(send->upstream);
+    uint64_t after = status_after_ms(send->upstream);
+
+    if (after == 0) /* never asked about: only its end is watched, but a validity may be short */
+        after = MINUTE_MS;
+    if (poll == NULL || heap_push(&poll->due, send->at_ms + (int64_t)after, send->upid) != 0)
+        log_error("a send is not polled until the next start", "send=%llu", (unsigned long long)send->upid);
+}
+
+/* --- the end of waiting --------------------------------------------------------------------------------------------- */
+
+static int64_t deadline_ms(const struct upstream *up, const struct message *m, int64_t sent_ms)
+{
+    struct extra extra;
+    int64_t at_ms = sent_ms;
+
+    if (m->extra.len > 0 && m->extra.at[0] != ' ') { /* scheduled at the aggregator: its validity begins then */
+        extra_read(m->extra.at, m->extra.len, &extra);
+        int64_t scheduled_ms = extra_time(&extra) * 1000;
+        if (scheduled_ms > at_ms)
+            at_ms = scheduled_ms;
+    }
+    int64_t end_ms = at_ms + VALID_MOST_MS;
+    if (m->expires_ms != 0 && m->expires_ms < end_ms)
+        end_ms = m->expires_ms;
+    return end_ms + lost_after_ms(up);
+}
+
+static void give_up(struct gateway *gw, struct upstream *up, struct item *item)
+{
+    bool unknown = up->cfg != NULL && up->cfg->lost_status == CFG_LOST_UNKNOWN;
+
+    log_warn("no status came", "sys=%s msg=%llu upstream=%s", account_by_number(gw, item->m->p.esme)->system_id,
+             (unsigned long long)item->m->id, up->name);
+    outcome_keep(gw, item,
+                 &(struct outcome){ .final = unknown ? SMPP_STATE_UNKNOWN : SMPP_STATE_EXPIRED,
+                                    .status = item->m->p.status,
+                                    .err = ERR_NO_STATUS,
+                                    .cost_e6 = -1 });
+}
+
+/* --- a round -------------------------------------------------------------------------------------------------------- */
+
+static bool still_waits(const struct item *item, uint64_t upid)
+{
+    return item != NULL && item->m->p.state == MESSAGE_SENDING && item->m->p.upid == upid;
+}
+
+/* When to look at this send again; 0 when all its messages of the round have ended. */
+static int64_t next_look_ms(struct poll *poll, uint64_t upid, int64_t sent_ms, int64_t now_ms)
+{
+    struct upstream *up = poll->up;
+    uint64_t least = status_after_ms(up) > INTERVAL_LEAST_MS ? status_after_ms(up) : INTERVAL_LEAST_MS;
+    int64_t interval = (now_ms - sent_ms) / 2, earliest = INT64_MAX;
+
+    for (size_t i = 0; i < poll->asked_count; i++) {
+        struct item *item = book_find(up->gateway->book, poll->asked[i].id);
+
+        if (poll->asked[i].upid != upid || !still_waits(item, upid))
+            continue;
+        int64_t deadline = deadline_ms(up, item->m, sent_ms);
+        if (deadline < earliest)
+            earliest = deadline;
+    }
+    if (earliest == INT64_MAX)
+        return 0;
+    if (interval < (int64_t)least)
+        interval = (int64_t)least;
+    if (interval > INTERVAL_MOST_MS)
+        interval = INTERVAL_MOST_MS;
+    if (now_ms + interval < earliest)
+        return now_ms + interval;
+    return earliest > now_ms ? earliest : now_ms + INTERVAL_LEAST_MS;
+}
+
+/* `told`: the aggregator has answered, so what is overdue now is lost. Without an answer it gets the margin once more. */
+static void round_end(struct poll *poll, bool told)
+{
+    struct upstream *up = poll->up;
+    struct gateway *gw = up->gateway;
+    int64_t now_ms = clock_wall_ms();
+
+    for (size_t i = 0; i < poll->asked_count; i++) {
+        struct asked *a = &poll->asked[i];
+        struct item *item = book_find(gw->book, a->id);
+
+        if (!a->pinned || !still_waits(item, a->upid))
+            continue;
+        int64_t overdue = now_ms - deadline_ms(up, item->m, poll->at_ms[a->place]);
+        if (overdue >= 0 && (told || overdue >= lost_after_ms(up)))
+            give_up(gw, up, item);
+    }
+    for (size_t i = 0; i < poll->upid_count; i++) {
+        bool unread = poll->broken; /* its messages could not be looked at */
+        int64_t due = unread ? now_ms + INTERVAL_LEAST_MS : next_look_ms(poll, poll->upids[i], poll->at_ms[i], now_ms);
+
+        if (due != 0 && heap_push(&poll->due, due, poll->upids[i]) != 0)
+            log_error("a send is not polled until the next start", "send=%llu", (unsigned long long)poll->upids[i]);
+    }
+    for (size_t i = 0; i < poll->asked_count; i++) {
+        if (poll->asked[i].pinned)
+            book_unpin(gw->book, book_find(gw->book, poll->asked[i].id));
+    }
+    poll->running = false;
+}
+
+/* The place of a reply's record in the round: records come in the order asked, so the search goes on where the last one
+ * was found. */
+static struct asked *place_of(struct poll *poll, const struct smsc_status *status, size_t *from)
+{
+    uint64_t upid, phone = message_phone(status->phone, strlen(status->phone));
+
+    if (!send_id_read(status->id, &upid))
+        return NULL;
+    for (size_t n = 0; n < poll->asked_count; n++) {
+        struct asked *a = &poll->asked[(*from + n) % poll->asked_count];
+
+        if (a->upid == upid && a->phone == phone && a->pinned) {
+            *from = (*from + n + 1) % poll->asked_count;
+            return a;
+        }
+    }
+    return NULL;
+}
+
+static void apply(struct poll *poll, const struct smsc_status_reply *reply)
+{
+    struct gateway *gw = poll->up->gateway;
+    size_t from = 0;
+
+    for (size_t i = 0; i < reply->count; i++) {
+        struct asked *a = place_of(poll, &reply->items[i], &from);
+        struct item *item = a == NULL ? NULL : book_find(gw->book, a->id);
+
+        if (still_waits(item, a == NULL ? 0 : a->upid))
+            report_polled(gw, item, &reply->items[i]);
+    }
+}
+
+static void on_statuses(void *owner, uint64_t cookie, const struct http_reply_in *http)
+{
+    struct gateway *gw = owner;
+    struct upstream *up = upstream_by_number(gw, (uint16_t)cookie);
+    struct smsc_status_reply reply;
+    struct poll *poll = up->poll;
+    bool told = false;
+
+    up->asking--;
+    if (http->outcome != HTTP_ANSWERED) {
+        meters_count3(gw->meters.requests, up->name, "status_mass", "failed");
+        log_warn("statuses not asked for", "upstream=%s reason=%s", up->name, http->why);
+        round_end(poll, false);
+        return;
+    }
+    smsc_parse_status(http->status, http->body, http->body_len, &reply);
+    if (reply.kind == SMSC_REPLY_OK) {
+        meters_count3(gw->meters.requests, up->name, "status_mass", "ok");
+        apply(poll, &reply);
+        told = true;
+    } else {
+        meters_count3(gw->meters.requests, up->name, "status_mass",
+                      reply.kind == SMSC_REPLY_ERROR ? "error" : "unclear");
+        log_warn("statuses not told", "upstream=%s error=%d reason=%s", up->name, reply.error_code, reply.error_text);
+        if (reply.kind == SMSC_REPLY_ERROR && reply.error_code == 2)
+            upstream_pause(up, PAUSE_LOGIN, UINT64_MAX);
+        poll->next_status_ms = clock_mono_ms() + MINUTE_MS;
+    }
+    smsc_status_reply_finish(&reply);
+    round_end(poll, told);
+}
+
+/* Every message of the round is in the book or gone. */
+static void ask(struct poll *poll)
+{
+    const char *ids[ROUND_MESSAGES], *phones[ROUND_MESSAGES];
+    static char id_texts[ROUND_MESSAGES][24]; /* loop thread only */
+    struct upstream *up = poll->up;
+    struct gateway *gw = up->gateway;
+    char url[512];
+    size_t count = 0;
+
+    for (size_t i = 0; i < poll->asked_count; i++) {
+        struct item *item = book_find(gw->book, poll->asked[i].id);
+
+        if (!still_waits(item, poll->asked[i].upid))
+            continue;
+        book_pin(gw->book, item);
+        poll->asked[i].pinned = true;
+        poll->asked[i].phone = message_phone(item->m->dest.at, item->m->dest.len);
+        send_id_text(poll->asked[i].upid, id_texts[count]);
+        ids[count] = id_texts[count];
+        phones[count++] = item->m->dest.at;
+    }
+    if (count == 0 || poll->blind) {
+        round_end(poll, false);
+        return;
+    }
+    struct smsc_login login = upstream_login(up);
+    struct smsc_status_query query = { .ids = ids, .phones = phones, .count = count, .mass = true };
+
+    buf_clear(&gw->body);
+    smsc_build_status(&login, &query, &gw->body);
+    struct http_request_out out = { .method = "POST",
+                                    .url = upstream_url(up, SMSC_PATH_STATUS, url),
+                                    .body = buf_text(&gw->body),
+                                    .body_len = gw->body.len };
+    poll->next_status_ms = clock_mono_ms() + up->cfg->poll_every_ms;
+    if (gw->body.failed || http_client_send(up->http_status, &out, on_statuses, gw, up->number) != 0)
+        round_end(poll, false);
+    else
+        up->asking++;
+}
+
+static void on_messages_read(void *owner, uint64_t cookie, int err)
+{
+    struct upstream *up = upstream_by_number(owner, (uint16_t)cookie);
+
+    up->poll->broken |= err != 0;
+    ask(up->poll);
+}
+
+static void read_messages(struct poll *poll)
+{
+    struct gateway *gw = poll->up->gateway;
+    uint64_t ids[ROUND_MESSAGES];
+    size_t count = 0;
+
+    for (size_t i = 0; i < poll->asked_count; i++) {
+        if (book_find(gw->book, poll->asked[i].id) == NULL)
+            ids[count++] = poll->asked[i].id;
+    }
+    if (count == 0) {
+        ask(poll);
+    } else if (book_fetch(gw->book, ids, count, on_messages_read, gw, poll->up->number) != 0) {
+        poll->broken = true;
+        round_end(poll, false);
+    }
+}
+
+static void add_asked(struct poll *poll, size_t place, uint64_t id)
+{
+    if (poll->asked_count < ROUND_MESSAGES)
+        poll->asked[poll->asked_count++] = (struct asked){ poll->upids[place], id, 0, place, false };
+}
+
+/* A send that memory has forgotten. */
+static void on_send_read(void *owner, uint64_t cookie, int err, const struct store_send *row)
+{
+    struct upstream *up = upstream_by_number(owner, (uint16_t)(cookie & 0xFFFF));
+    struct poll *poll = up->poll;
+    size_t place = (size_t)(cookie >> 16);
+
+    poll->broken |= err != 0;
+    if (err == 0 && row != NULL) {
+        poll->at_ms[place] = row->at_ms;
+        for (size_t i = 0; i < row->member_count; i++)
+            add_asked(poll, place, row->members[i].id);
+    }
+    if (--poll->looking == 0)
+        read_messages(poll);
+}
+
+static bool can_ask(const struct upstream *up)
+{
+    return up->cfg != NULL && up->cfg->poll_status_after_ms != 0 && up->pause != PAUSE_LOGIN &&
+           up->pause != PAUSE_BLOCKED;
+}
+
+/* Gathers what is due, at most one request of messages and only whole sends. */
+static void round_start(struct poll *poll, int64_t wall_ms)
+{
+    struct upstream *up = poll->up;
+    struct gateway *gw = up->gateway;
+    struct heap_entry entry;
+    size_t room = ROUND_MESSAGES;
+
+    poll->asked_count = poll->upid_count = 0;
+    poll->broken = false;
+    poll->blind = !can_ask(up);
+    poll->looking = 1; /* this function itself */
+    /* sends read from the store may have up to 100 members each, so few of them fill a round */
+    for (unsigned n = 0; n < LOOK_AT_ONCE && room >= 100 && heap_pop(&poll->due, wall_ms, &entry); n++) {
+        struct send *send = send_find(gw, entry.id);
+        size_t place = poll->upid_count;
+
+        if (send == NULL && entry.id > gw->evicted_upid)
+            continue; /* over */
+        if (send != NULL && send->state != SEND_ACCEPTED)
+            continue; /* reconcile.c asks about it, and it comes here again when it is accepted */
+        poll->upids[place] = entry.id;
+        poll->at_ms[place] = send == NULL ? store_id_ms(entry.id) : send->at_ms;
+        poll->upid_count++;
+        if (send == NULL) {
+            room -= 100;
+            if (store_find_send(gw->store, entry.id, on_send_read, gw, ((uint64_t)place << 16) | up->number) == 0)
+                poll->looking++;
+            else
+                poll->broken = true;
+            continue;
+        }
+        for (size_t i = 0; i < send->member_count && room > 0; i++) {
+            if (send->members[i].done)
+                continue;
+            add_asked(poll, place, send->members[i].id);
+            room--;
+        }
+    }
+    if (poll->upid_count == 0)
+        return;
+    poll->running = true;
+    if (--poll->looking == 0)
+        read_messages(poll);
+}
+
+/* --- incoming messages ---------------------------------------------------------------------------------------------- */
+
+static void cursor_key(const struct upstream *up, char out[96])
+{
+    snprintf(out, 96, "answers:%s", up->name);
+}
+
+/* "DD.MM.YYYY hh:mm:ss" in the account's zone as Unix seconds, 0 when it is none. */
+static int64_t read_date(const char *text, double timezone_h)
+{
+    static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
+    int64_t v[6] = { 0 };
+    size_t part = 0;
+
+    for (const char *s = text; *s != '\0'; s++) {
+        if (*s >= '0' && *s <= '9' && v[part] < 100000)
+            v[part] = v[part] * 10 + (*s - '0');
+        else if (part < 5)
+            part++;
+    }
+    if (part != 5 || v[0] < 1 || v[0] > 31 || v[1] < 1 || v[1] > 12 || v[2] < 1970 || v[2] > 9999 || v[3] > 23)
+        return 0;
+    int64_t y = v[2], leaps = (y - (v[1] <= 2)) / 4 - (y - (v[1] <= 2)) / 100 + (y - (v[1] <= 2)) / 400;
+    int64_t days = (y - 1970) * 365 + leaps - 477 + before[v[1] - 1] + v[0] - 1; /* 477 leap days before 1970 */
+    return days * 86400 + v[3] * 3600 + v[4] * 60 + v[5] - (int64_t)(timezone_h * 3600);
+}
+
+static int64_t number_of(const char *text)
+{
+    int64_t v = 0;
+
+    for (; *text >= '0' && *text <= '9' && v < INT64_MAX / 20; text++)
+        v = v * 10 + (*text - '0');
+    return *text == '\0' ? v : -1;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    int64_t left = number_of(((const struct smsc_answer *)a)->id),
+            right = number_of(((const struct smsc_answer *)b)->id);
+
+    return left < right ? -1 : left > right;
+}
+
+/* Stores all, then moves the cursor: the store keeps the order, so no crash can leave a gap. */
+static void take_answers(struct poll *poll, struct smsc_answers_reply *reply)
+{
+    struct upstream *up = poll->up;
+    struct gateway *gw = up->gateway;
+    int64_t cursor = poll->cursor, started_s = gw->started_ms / 1000;
+    bool first = poll->cursor < 0;
+    char key[96];
+
+    qsort(reply->items, reply->count, sizeof *reply->items, by_id);
+    for (size_t i = 0; i < reply->count; i++) {
+        const struct smsc_answer *a = &reply->items[i];
+        int64_t id = number_of(a->id), received_s = read_date(a->received, up->cfg->timezone_h);
+        struct incoming in = { .id = a->id,
+                               .phone = a->phone,
+                               .to = a->to_phone,
+                               .text = a->message,
+                               .sms_id = "",
+                               .call = strcmp(a->message, "[waitcall]") == 0 && received_s != 0,
+                               .ts_s = received_s };
+
+        /* what came before this gateway ever ran belongs to whoever was there before */
+        bool old = first && received_s != 0 && received_s < started_s - 60;
+        int err = old ? 0 : incoming_take(gw, &in, STORE_KEEP, (struct store_done){ 0 });
+        if (err != 0) {
+            log_error("incoming messages not stored: asked for again", "upstream=%s error=%s", up->name, err_name(err));
+            break;
+        }
+        meters_count(gw->meters.callbacks, "incoming", "polled");
+        if (id > cursor)
+            cursor = id;
+    }
+    if (first && cursor < 0)
+        cursor = 0;
+    if (cursor == poll->cursor)
+        return;
+    cursor_key(up, key);
+    if (store_meta_set(gw->store, key, cursor, STORE_KEEP) == 0)
+        poll->cursor = cursor;
+}
+
+static void on_answers(void *owner, uint64_t cookie, const struct http_reply_in *http)
+{
+    struct gateway *gw = owner;
+    struct upstream *up = upstream_by_number(gw, (uint16_t)cookie);
+    struct smsc_answers_reply reply;
+    struct poll *poll = up->poll;
+
+    poll->asking_answers = false;
+    up->asking--;
+    if (http->outcome != HTTP_ANSWERED || up->cfg == NULL) {
+        meters_count3(gw->meters.requests, up->name, "answers", "failed");
+        log_warn("incoming messages not asked for", "upstream=%s reason=%s", up->name, http->why);
+        return;
+    }
+    smsc_parse_answers(http->status, http->body, http->body_len, &reply);
+    if (reply.kind == SMSC_REPLY_OK) {
+        meters_count3(gw->meters.requests, up->name, "answers", "ok");
+        take_answers(poll, &reply);
+    } else {
+        meters_count3(gw->meters.requests, up->name, "answers", reply.kind == SMSC_REPLY_ERROR ? "error" : "unclear");
+        log_warn("incoming messages not told", "upstream=%s error=%d reason=%s", up->name, reply.error_code,
+                 reply.error_text);
+        if (reply.kind == SMSC_REPLY_ERROR && reply.error_code == 2)
+            upstream_pause(up, PAUSE_LOGIN, UINT64_MAX);
+        poll->next_answers_ms = clock_mono_ms() + MINUTE_MS;
+    }
+    smsc_answers_reply_finish(&reply);
+}
+
+static void ask_answers(struct poll *poll, uint64_t now_ms)
+{
+    struct upstream *up = poll->up;
+    struct gateway *gw = up->gateway;
+    char url[512], key[96], after[24] = "";
+
+    if (!poll->cursor_read) {
+        cursor_key(up, key);
+        if (!store_meta_get(gw->store, key, &poll->cursor))
+            poll->cursor = -1;
+        poll->cursor_read = true;
+    }
+    if (poll->cursor >= 0)
+        snprintf(after, sizeof after, "%lld", (long long)poll->cursor);
+    struct smsc_login login = upstream_login(up);
+    buf_clear(&gw->body);
+    smsc_build_answers(&login, after, poll->cursor >= 0 ? 168 : FIRST_ANSWERS_HOURS, &gw->body);
+    struct http_request_out out = { .method = "POST",
+                                    .url = upstream_url(up, SMSC_PATH_GET, url),
+                                    .body = buf_text(&gw->body),
+                                    .body_len = gw->body.len };
+    poll->next_answers_ms = now_ms + up->cfg->poll_incoming_ms;
+    if (http_client_send(up->http_status, &out, on_answers, gw, up->number) == 0) {
+        poll->asking_answers = true;
+        up->asking++;
+    }
+}
+
+void poll_tick(struct upstream *up, uint64_t now_ms)
+{
+    struct poll *poll = poll_of(up);
+    int64_t wall_ms = clock_wall_ms();
+
+    if (poll == NULL || up->gateway->draining)
+        return;
+    if (!poll->running && now_ms >= poll->next_status_ms && heap_next(&poll->due) <= wall_ms)
+        round_start(poll, wall_ms);
+    if (up->cfg != NULL && up->cfg->poll_incoming_ms != 0 && !poll->asking_answers && now_ms >= poll->next_answers_ms &&
+        up->pause != PAUSE_LOGIN && up->pause != PAUSE_BLOCKED)
+        ask_answers(poll, now_ms);
+}

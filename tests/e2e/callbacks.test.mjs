@@ -1,0 +1,237 @@
+// callbacks.test.mjs - the way back in every documented form, and what a stranger, a repeat or nonsense gets.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import https from 'node:https';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { callBack, now, signed, written } from './lib/callback.mjs';
+import { freePort, receiptOf, startWorld, textOf, until } from './lib/world.mjs';
+
+const forms = [
+  { format: 'form', charset: 'utf-8', hash: 'sha1', fmt: '' },
+  { format: 'form', charset: 'windows-1251', hash: 'md5', fmt: '' },
+  { format: 'form', charset: 'koi8-r', hash: 'crc32', fmt: '' },
+  { format: 'xml', charset: 'windows-1251', hash: 'sha1', fmt: '&fmt=2' },
+  { format: 'xml', charset: 'utf-8', hash: 'crc32', fmt: '&fmt=2' },
+  { format: 'json', charset: 'utf-8', hash: 'md5', fmt: '&fmt=3' },
+  { format: 'json', charset: 'windows-1251', hash: 'sha1', fmt: '&fmt=3' },
+];
+
+let world, esme, plain, narrow, tls;
+let nextNumber = 1000000;
+const phone = () => `7999${nextNumber++}`;
+
+before(async () => {
+  for (const form of forms) form.port = await freePort();
+  plain = { port: await freePort() };
+  narrow = { port: await freePort() };
+  tls = { port: await freePort() };
+  const listener = (port, more) => ({ listen: [`127.0.0.1:${port}`], upstream: 'smsc', secret: 'secret', ...more });
+  world = await startWorld({
+    callbacks: [
+      ...forms.map(({ port, format, charset, hash }) => listener(port, { format, charset, hash })),
+      listener(plain.port, { hash: 'none', secret: '', max_body: '1KiB' }),
+      listener(narrow.port, { allow_from: ['10.0.0.0/8'] }),
+      listener(tls.port, { tls: certificate() }),
+    ],
+  });
+  for (const form of forms) form.url = `http://127.0.0.1:${form.port}/smsc/callback`;
+  plain.url = `http://127.0.0.1:${plain.port}/smsc/callback`;
+  await world.simulator.behave({ callback_url: '' });
+  esme = await world.esme();
+});
+after(async () => {
+  await esme?.close();
+  await world?.end();
+});
+
+let directory;
+function certificate() {
+  directory ??= execFileSync('mktemp', ['-d']).toString().trim();
+  const key_file = path.join(directory, 'key.pem');
+  const certificate_file = path.join(directory, 'cert.pem');
+  const subject = ['-subj', '/CN=localhost', '-days', '2'];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key_file, '-out', certificate_file, ...subject], { stdio: 'ignore' });
+  return { certificate_file, key_file };
+}
+after(() => directory && execFileSync('rm', ['-r', directory]));
+
+/** Submits a message the simulator keeps to itself; its id here and upstream. */
+async function submitted(fields = {}) {
+  const to = phone();
+  const answer = await esme.submit({ destination_addr: to, ...fields });
+  assert.equal(answer.command_status, 0);
+  const upstream = await until('accepted upstream', async () => {
+    const { items } = await world.simulator.get(`/lab/messages?phone=${to}`);
+    return items[0]?.id;
+  });
+  return { id: answer.message_id, upstream, phone: to };
+}
+
+const receiptsOf = (id) => esme.delivered.filter((pdu) => receiptOf(pdu).id === id);
+
+/** Everything stored before this has been delivered when the marker arrives. */
+async function settled() {
+  const marker = `marker ${nextNumber++}`;
+  assert.equal(await callBack(forms[0].url, { id: String(nextNumber++), phone: '79001112233', mes: marker, to: '1' }, forms[0]), 200);
+  await esme.delivery((pdu) => textOf(pdu) === marker);
+}
+
+for (const form of forms) {
+  test(`${form.format}, ${form.charset}, ${form.hash}: status, incoming message and confirming call`, async () => {
+    const m = await submitted();
+    const status = { id: m.upstream, phone: m.phone, status: 1, time: '18.10.26 15:34:12', ts: now(), cnt: 1, cost: '1.5' };
+    assert.equal(await callBack(form.url, status, form), 200);
+    const receipt = await esme.delivery((pdu) => receiptOf(pdu).id === m.id);
+    assert.equal(receiptOf(receipt).stat, 'DELIVRD');
+
+    const id = String(nextNumber++);
+    const text = `Ответ ${id} + & = "é"`.replace('é', form.charset === 'utf-8' ? 'é' : 'e');
+    const incoming = { id, phone: '79161112233', mes: text, to: '79037672215', smsc: '7900', sent: now(), time: now() };
+    assert.equal(await callBack(form.url, incoming, form), 200);
+    await esme.delivery((pdu) => textOf(pdu) === text && pdu.source_addr === '79161112233');
+
+    const caller = phone();
+    assert.equal(await callBack(form.url, { waitcall: 1, phone: caller, ts: now() }, form), 200);
+    const call = await esme.delivery((pdu) => pdu.source_addr === caller);
+    assert.equal(textOf(call), '[waitcall]');
+  });
+
+  test(`${form.format}, ${form.charset}, ${form.hash}: as the simulated aggregator writes it`, async () => {
+    const url = `${form.url}?charset=${form.charset}${form.fmt}&${form.hash}=secret&shop=7`;
+    await world.simulator.behave({ callback_url: url });
+    const answer = await esme.submit({ destination_addr: phone(), data_coding: 8, short_message: 'Проверка' });
+    await esme.delivery((pdu) => receiptOf(pdu).id === answer.message_id);
+    const text = `Слово ${nextNumber++}`;
+    await world.simulator.incoming({ phone: '79995556677', to: '79030000000', text });
+    await esme.delivery((pdu) => textOf(pdu) === text);
+    await world.simulator.behave({ callback_url: '' });
+  });
+}
+
+test('parameters behind "!" come by GET and belong to the event', async () => {
+  const m = await submitted();
+  const url = `${forms[0].url}?shop=7&region=north`;
+  assert.equal(await callBack(url, { id: m.upstream, phone: m.phone, status: 1, ts: now() }, forms[0]), 200);
+  await esme.delivery((pdu) => receiptOf(pdu).id === m.id);
+});
+
+test('a repeat is answered 200 and gives no second receipt', async () => {
+  const m = await submitted();
+  const status = { id: m.upstream, phone: m.phone, status: 1, ts: now() };
+  const answers = await Promise.all(Array.from({ length: 5 }, () => callBack(forms[0].url, status, forms[0])));
+  answers.push(await callBack(forms[1].url, status, forms[1]));
+  assert.deepEqual(answers, [200, 200, 200, 200, 200, 200]);
+  await esme.delivery((pdu) => receiptOf(pdu).id === m.id);
+  await settled();
+  assert.equal(receiptsOf(m.id).length, 1);
+});
+
+test('an incoming message and a confirming call that are repeated reach the ESME once', async () => {
+  const id = String(nextNumber++);
+  const text = `once ${id}`;
+  const incoming = { id, phone: '79161112233', mes: text, to: '1' };
+  const call = { waitcall: 1, phone: phone(), ts: now() };
+  for (let i = 0; i < 3; i++) {
+    assert.equal(await callBack(forms[0].url, incoming, forms[0]), 200);
+    assert.equal(await callBack(forms[0].url, call, forms[0]), 200);
+  }
+  await settled();
+  assert.equal(esme.delivered.filter((pdu) => textOf(pdu) === text).length, 1);
+  assert.equal(esme.delivered.filter((pdu) => pdu.source_addr === call.phone).length, 1);
+});
+
+test('statuses after the final one change nothing: 1 then 2, 4, 0 and 20', async () => {
+  const m = await submitted();
+  for (const status of [0, 1, 2, 4, 0, 20])
+    assert.equal(await callBack(forms[0].url, { id: m.upstream, phone: m.phone, status, ts: now() }, forms[0]), 200);
+  await settled();
+  assert.deepEqual(receiptsOf(m.id).map((pdu) => receiptOf(pdu).stat), ['DELIVRD']);
+});
+
+test('each final status has its word and its three-digit error', async () => {
+  for (const [status, err, stat, state] of [
+    [1, 0, 'DELIVRD', 2],
+    [2, 0, 'DELIVRD', 2],
+    [3, 6, 'EXPIRED', 3],
+    [4, 0, 'DELIVRD', 2],
+    [20, 1, 'UNDELIV', 5],
+    [22, 249, 'REJECTD', 8],
+    [23, 253, 'REJECTD', 8],
+    [24, 0, 'REJECTD', 8],
+    [25, 248, 'UNDELIV', 5],
+  ]) {
+    const m = await submitted();
+    assert.equal(await callBack(forms[0].url, { id: m.upstream, phone: m.phone, status, err, ts: now() }, forms[0]), 200);
+    const receipt = await esme.delivery((pdu) => receiptOf(pdu).id === m.id);
+    assert.deepEqual([receiptOf(receipt).stat, receiptOf(receipt).err, receipt.message_state], [stat, String(err).padStart(3, '0'), state]);
+  }
+});
+
+test('a forged callback is 403, nonsense 400, an unknown id 200; none of them makes a receipt', async () => {
+  const m = await submitted();
+  const status = { id: m.upstream, phone: m.phone, status: 1, ts: now() };
+  const { url } = forms[0];
+  assert.equal(await callBack(url, { ...status, sha1: '0'.repeat(40) }, { ...forms[0], unsigned: true }), 403);
+  assert.equal(await callBack(url, status, { ...forms[0], unsigned: true }), 403);
+  assert.equal(await callBack(url, status, { ...forms[0], secret: 'other' }), 403);
+  assert.equal(await callBack(url, { ...signed(status, forms[0]), status: 20 }, { ...forms[0], unsigned: true }), 403);
+  assert.equal(await callBack(url, { ...status, status: 77 }, forms[0]), 400);
+  assert.equal(await callBack(url, { ...status, status: 'delivered' }, forms[0]), 400);
+  assert.equal(await callBack(url, { ...status, id: 's1234567890123456789' }, forms[0]), 200);
+  assert.equal(await callBack(url, { ...status, id: '4711' }, forms[0]), 200);
+  assert.equal(await callBack(plain.url, {}, { hash: 'none' }), 400);
+  await settled();
+  assert.equal(receiptsOf(m.id).length, 0);
+  assert.equal(await callBack(url, status, forms[0]), 200);
+  await esme.delivery((pdu) => receiptOf(pdu).id === m.id);
+});
+
+test('without a configured hash any callback counts; a body over the limit is 413', async () => {
+  const m = await submitted();
+  assert.equal(await callBack(plain.url, { id: m.upstream, phone: m.phone, status: 1 }, { hash: 'none' }), 200);
+  await esme.delivery((pdu) => receiptOf(pdu).id === m.id);
+  const long = { id: '1', phone: '1', mes: 'x'.repeat(2000), to: '1' };
+  assert.equal(await callBack(plain.url, long, { hash: 'none' }), 413);
+});
+
+test('an address outside allow_from is 403; another path and another method are no callbacks', async () => {
+  const status = { id: 's1', phone: '1', status: 1 };
+  assert.equal(await callBack(`http://127.0.0.1:${narrow.port}/smsc/callback`, status), 403);
+  assert.equal(await callBack(`http://127.0.0.1:${forms[0].port}/elsewhere`, status), 404);
+  assert.equal((await fetch(forms[0].url)).status, 405);
+});
+
+test('XML brings no entities from elsewhere', async () => {
+  const body = '<?xml version="1.0"?><!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/hostname">]><request><id>9</id><phone>1</phone><mes>&x;</mes><to>1</to></request>';
+  const reply = await fetch(plain.url, { method: 'POST', body, headers: { 'Content-Type': 'text/xml' } });
+  assert.equal(reply.status, 400);
+});
+
+test('callbacks over TLS', async () => {
+  const m = await submitted();
+  const { body, type } = written(signed({ id: m.upstream, phone: m.phone, status: 1, ts: now() }));
+  const status = await new Promise((resolve, reject) => {
+    const request = https.request(
+      { host: '127.0.0.1', port: tls.port, path: '/smsc/callback', method: 'POST', rejectUnauthorized: false, headers: { 'Content-Type': type, 'Content-Length': body.length } },
+      (reply) => {
+        reply.resume();
+        resolve(reply.statusCode);
+      },
+    );
+    request.on('error', reject);
+    request.end(body);
+  });
+  assert.equal(status, 200);
+  await esme.delivery((pdu) => receiptOf(pdu).id === m.id);
+});
+
+test('an HLR answer has the form of the aggregator\'s own SMPP service', async () => {
+  const m = await submitted();
+  const hlr = { imsi: '250023012345678', msc: '79110000000', mcc: '250', mnc: '02', cn: 'Россия', net: 'МегаФон', rcn: '', rnet: '' };
+  assert.equal(await callBack(forms[0].url, { id: m.upstream, phone: m.phone, status: 1, ts: now(), type: 4, ...hlr }, forms[0]), 200);
+  const receipt = await esme.delivery((pdu) => textOf(pdu).includes(m.id));
+  const found = /^id:(\d+) stat:(\w+) err:(\d+) imsi:(\d*) msc:(\d*) mcc:(\d*) mnc:(\d*) cn:([^ ]*) net:([^ ]*) rcn:([^ ]*) rnet:([^ ]*)$/.exec(textOf(receipt));
+  assert.ok(found, textOf(receipt));
+  assert.deepEqual([found[1], found[2], found[3], found[4], decodeURIComponent(found[8]), decodeURIComponent(found[9])], [m.id, 'DELIVRD', '000', hlr.imsi, hlr.cn, hlr.net]);
+});
