@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "gateway/extra.h"
-#include "http/smsc_api.h"
+#include "http/http.h"
 
 static struct message_text text_of(struct smpp_str s)
 {

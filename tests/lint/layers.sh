@@ -40,8 +40,8 @@ function breach(what) { printf "%s:%d: %s\n", FILENAME, FNR, what; found = 1 }
     if (!(target in sees) || target == room)
         next
     if (room == "gateway" && target == "lab") {
-        if (FILENAME !~ /^gateway\/(main|lab[^\/]*)\.c$/)
-            breach("only gateway/main.c and gateway/lab*.c know the lab")
+        if (FILENAME !~ /^gateway\/(main|cmd_[^\/]*|lab[^\/]*)\.c$/)
+            breach("only gateway/main.c, gateway/cmd_*.c and gateway/lab*.c know the lab")
     } else if ((" " sees[room] " ") !~ (" " target " ")) {
         breach(room "/ may not know " target "/")
         next

@@ -107,7 +107,7 @@ static void accounts_take_turns(void **state)
 {
     (void)state;
     for (int i = 0; i < 5; i++) {
-        char phone[16];
+        char phone[32];
 
         snprintf(phone, sizeof phone, "7999000000%d", i);
         wait_for_turn("a", phone, "many", false);
