@@ -101,12 +101,12 @@ static const struct cfg_word full_statuses[] = {
 };
 static const struct cfg_word receipts[] = {
     { "each", CFG_RECEIPTS_EACH, WORKS },
-    { "last", CFG_RECEIPTS_LAST, NOT_YET },
+    { "last", CFG_RECEIPTS_LAST, WORKS },
     { 0 },
 };
 static const struct cfg_word incompletes[] = {
     { "send", CFG_INCOMPLETE_SEND, WORKS },
-    { "fail", CFG_INCOMPLETE_FAIL, NOT_YET },
+    { "fail", CFG_INCOMPLETE_FAIL, WORKS },
     { 0 },
 };
 static const struct cfg_word schedules[] = {
@@ -281,7 +281,7 @@ static const struct cfg_row esme_rows[] = {
       .help = "Which parts of a long message get a receipt: each one that asked, or the last part only." },
     { "receipt_on_success", CFG_BOOL, ESME(receipt_on_success), "true", 0, 0, RELOAD, WORKS,
       .help = "registered_delivery 3 asks for a receipt on success. false: for none, as SMPP 3.4 boxes read it." },
-    { "reassemble", CFG_DURATION, ESME(reassemble_ms), "\"10m\"", 0, DAY, RELOAD, NOT_YET, .off = "\"off\"",
+    { "reassemble", CFG_DURATION, ESME(reassemble_ms), "\"10m\"", 0, DAY, RELOAD, WORKS,
       .may_be_off = true,
       .help = "How long the parts of one long message wait for each other to be sent as one." },
     { "reassemble_policy", CFG_ENUM, ESME(reassemble_policy), "\"send\"", 0, 0, RELOAD, WORKS, .words = incompletes,

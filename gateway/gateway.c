@@ -7,7 +7,10 @@
  * the batch over. Commits come back as callbacks of a later turn: only they answer, transmit or deliver.
  */
 #include "gateway/gateway.h"
+#include "gateway/face.h"
+#include "gateway/group.h"
 #include "gateway/internal.h"
+#include "gateway/join.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +87,17 @@ static void on_due_read(void *owner, uint64_t cookie, int err)
     }
     struct message *m = item->m;
     struct account *account = account_by_number(gw, m->p.esme);
-    if (m->p.state == MESSAGE_SCHEDULED || m->p.state == MESSAGE_QUEUED) {
+    if ((m->p.state == MESSAGE_SCHEDULED || m->p.state == MESSAGE_QUEUED) && m->p.due_ms > clock_wall_ms()) {
+        /* put off since: its other entry is the one that counts */
+    } else if (m->p.state == MESSAGE_SCHEDULED && read_sm_needs_division(m)) {
+        divide_due(gw, item);
+    } else if (m->p.state == MESSAGE_PART) {
+        join_due(gw, item);
+    } else if (m->p.state == MESSAGE_FOLLOWING) {
+        group_due(gw, item);
+    } else if (m->p.state == MESSAGE_DIVIDED) {
+        divide_check(gw, m->id, m->public_id);
+    } else if (m->p.state == MESSAGE_SCHEDULED || m->p.state == MESSAGE_QUEUED) {
         m->p.state = MESSAGE_QUEUED;
         if (queue_add(gw, account, upstream_by_number(gw, m->p.upstream), m->p.urgent, cookie, false) != 0)
             log_error("message waits until the next start", "msg=%llu", (unsigned long long)cookie);
@@ -401,6 +414,9 @@ void gateway_destroy(struct gateway *gw)
         send_drop(gw, send);
     }
     account_finish_all(gw);
+    multi_finish(gw);
+    group_finish(gw);
+    join_finish(gw);
     book_destroy(gw->book);
     heap_finish(&gw->due);
     free(gw->fresh);

@@ -174,6 +174,10 @@ struct gateway {
     void (*on_stopped)(void *owner);
     void *owner;
     int64_t started_ms;
+    struct joins *joins;            /* join.c: long messages whose parts come in */
+    struct group *groups;           /* group.c: who waits for whose outcome */
+    struct lane divided;            /* group.c: at start, messages to look after */
+    struct multi *multis;           /* multi.c: sets that wait for their answer */
     uint32_t short_next, short_end; /* shortid.c: ids reserved and not yet used */
     uint16_t smpp_port, callback_port;
 };

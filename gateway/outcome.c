@@ -5,6 +5,7 @@
  * Every road to an end (callback, poll, refusal, expiry) comes through outcome_reached, so each message ends once and
  * gets at most one receipt. What is not yet durable is undone when the store refuses it.
  */
+#include "gateway/group.h"
 #include "gateway/internal.h"
 
 #include <stdlib.h>
@@ -38,6 +39,16 @@ bool outcome_of_status(int status, enum smpp_message_state *out_final)
         }
     }
     return false;
+}
+
+/* "last": of the parts of a joined message only the last by number speaks. Parts that went their own way, as bytes or
+ * not at all, each do. */
+static bool speaks_for_all(const struct account *account, const struct message *m)
+{
+    bool joined = m->part_total > 1 && (m->p.leader != 0 || !m->binary);
+
+    return !joined || account->cfg == NULL || account->cfg->receipts == CFG_RECEIPTS_EACH ||
+           m->part_number == m->part_total;
 }
 
 static bool wants_receipt(const struct message *m)
@@ -84,10 +95,12 @@ static void on_saved(void *owner, uint64_t cookie, int err)
         if (member != NULL)
             send_member_done(gw, send, member);
         struct upstream *up = upstream_by_number(gw, item->m->p.upstream);
-        meters_count3(gw->meters.messages, account->system_id, up == NULL ? "" : up->name,
-                      smpp_state_stat(item->m->p.final));
+        if (item->m->kind != MESSAGE_PIECE)
+            meters_count3(gw->meters.messages, account->system_id, up == NULL ? "" : up->name,
+                          smpp_state_stat(item->m->p.final));
         if (item->m->p.state == MESSAGE_DELIVERING)
             deliver_add(gw, account, cookie, false);
+        group_on_final(gw, item->m);
     }
     struct store_done done = closing->done;
     free(closing);
@@ -106,6 +119,8 @@ int outcome_reached(struct gateway *gw, struct item *item, const struct outcome 
         return ERR_NOMEM;
     struct send *send = m->p.upid == 0 ? NULL : send_find(gw, m->p.upid);
     bool accepted = m->p.state == MESSAGE_SENDING && (send == NULL || send->state == SEND_ACCEPTED);
+    if (m->p.state == MESSAGE_FOLLOWING || m->p.state == MESSAGE_DIVIDED)
+        accepted = true; /* others count in their place */
     *closing = (struct closing){ gw, m->p, done, !accepted };
 
     m->p.final = (uint8_t)outcome->final;
@@ -115,7 +130,7 @@ int outcome_reached(struct gateway *gw, struct item *item, const struct outcome 
     if (outcome->cost_e6 >= 0)
         m->p.cost_e6 = outcome->cost_e6;
     m->p.due_ms = 0;
-    bool receipt = wants_receipt(m);
+    bool receipt = wants_receipt(m) && speaks_for_all(account_by_number(gw, m->p.esme), m);
     m->p.receipt = receipt ? RECEIPT_WAITING : RECEIPT_NOT_ASKED;
     m->p.state = receipt ? MESSAGE_DELIVERING : MESSAGE_CLOSED;
 

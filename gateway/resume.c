@@ -6,7 +6,9 @@
  * request follows that request's row: accepted, it waits for its status; refused or never made durable, it is queued
  * again; in flight or unclear, the upstream is asked before anything is sent.
  */
+#include "gateway/group.h"
 #include "gateway/internal.h"
+#include "gateway/join.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +74,15 @@ static void on_open(void *owner, const struct progress *p)
         r->failed = true;
         return;
     }
+    group_resume(gw, p);
     switch ((enum message_state)p->state) {
+    case MESSAGE_PART:
+        account->queued++;
+        join_resume(gw, p);
+        break;
+    case MESSAGE_FOLLOWING:
+    case MESSAGE_DIVIDED:
+        break;
     case MESSAGE_QUEUED:
         if (p->due_ms > clock_wall_ms()) {
             account->queued++;
@@ -217,6 +227,10 @@ int resume_all(struct gateway *gw)
     if (err == 0 && r.unclear_count > 0)
         err = book_fetch(gw->book, r.unclear, r.unclear_count, on_unclear_read, gw, 0);
     free(r.unclear);
+    if (err == 0) {
+        group_resumed(gw);
+        join_resumed(gw);
+    }
     if (err == 0 && r.failed)
         err = ERR_NOMEM;
     if (err == 0 && r.queued + r.held + r.accepted + r.asked > 0)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * submit.c - a submit_sm becomes a message: checked, translated to UTF-8, made durable, answered.
+ * submit.c - a submit_sm becomes a message: read (read_sm.c), made durable, answered. Here too: who handles which request.
  *
  * All messages of one loop turn go to the store together at its end (submit_flush), after the upstreams have had a look
  * at them: what can be sent at once is stored as being sent already, so one commit serves the promise to the ESME and
  * the claim of the request. The answer is given by on_stored, never earlier.
  */
-#include "gateway/internal.h"
-#include "gateway/read_sm.h"
+#include "gateway/face.h"
+#include "gateway/group.h"
+#include "gateway/join.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,8 @@
 enum { FRESH_FIRST = 256 };
 
 /* Facts from the PDU; the status to answer with when it cannot be taken. */
-static uint32_t read_facts(struct gateway *gw, struct account *account, const struct smpp_session_info *session,
-                           const struct smpp_pdu *pdu, struct reading *r, struct message *m)
+uint32_t submit_read(struct gateway *gw, struct account *account, const struct smpp_session_info *session,
+                     const struct smpp_pdu *pdu, struct reading *r, struct message *m)
 {
     struct upstream *up = route_upstream(gw, account, m);
 
@@ -37,8 +38,6 @@ static uint32_t read_facts(struct gateway *gw, struct account *account, const st
                   r->replaced, pdu->sm.data_coding);
     }
     m->p.esme = account->number;
-    if (status == STATUS_ROK && m->p.state == MESSAGE_DIVIDED)
-        status = STATUS_RINVMSGLEN;
     if (status == STATUS_ROK && up == NULL)
         status = STATUS_RINVDSTADR;
     if (status == STATUS_ROK)
@@ -46,15 +45,42 @@ static uint32_t read_facts(struct gateway *gw, struct account *account, const st
     return status;
 }
 
+uint64_t submit_public_id(struct gateway *gw, const struct message *m)
+{
+    const struct account *account = account_by_number(gw, m->p.esme);
+
+    return profile_wants_short_id(&account->profile, m->interface_version) ? shortid_next(gw) : m->id;
+}
+
 static void answer(struct gateway *gw, struct item *item, uint32_t status)
 {
     char id[SMPP_ID_MAX + 1];
 
-    if (!item->has_ticket || item->answered)
+    if (!item->has_ticket || item->answered || item->in_set)
         return;
     item->answered = true;
     account_id_text(account_by_number(gw, item->m->p.esme), item->m->public_id, id);
     smpp_answer(gw->smpp, &item->ticket, status, status == STATUS_ROK ? id : NULL);
+}
+
+/* What a message that does not go straight into its queue waits for. */
+static void go_on(struct gateway *gw, const struct account *account, struct item *item)
+{
+    switch ((enum message_state)item->m->p.state) {
+    case MESSAGE_SCHEDULED:
+        if (heap_push(&gw->due, item->m->p.due_ms, item->m->id) != 0)
+            log_error("schedule kept only in the store until the next start", "sys=%s msg=%llu", account->system_id,
+                      (unsigned long long)item->m->id);
+        break;
+    case MESSAGE_PART:
+        join_stored(gw, item);
+        break;
+    case MESSAGE_DIVIDED:
+        divide_start(gw, item);
+        break;
+    default:
+        break;
+    }
 }
 
 /* The message is durable, or could not be made so. */
@@ -75,10 +101,11 @@ static void on_stored(void *owner, uint64_t cookie, int err)
     } else {
         answer(gw, item, STATUS_ROK);
         account->meters.accepted->value += 1;
-        if (item->m->p.state == MESSAGE_SCHEDULED && heap_push(&gw->due, item->m->p.due_ms, item->m->id) != 0)
-            log_error("schedule kept only in the store until the next start", "sys=%s msg=%llu", account->system_id,
-                      (unsigned long long)item->m->id);
     }
+    if (item->in_set)
+        multi_stored(gw, item, err);
+    if (err == 0)
+        go_on(gw, account, item);
     book_unpin(gw->book, item);
 }
 
@@ -144,15 +171,13 @@ static uint32_t handle_submit(struct gateway *gw, const struct smpp_ticket *tick
     struct reading reading;
     struct message facts = { 0 };
 
-    if (account->cfg == NULL || gw->draining)
-        return STATUS_RSYSERR;
     if (account->queued >= account->cfg->max_queued)
         return STATUS_RMSGQFUL;
-    uint32_t status = read_facts(gw, account, session, pdu, &reading, &facts);
+    uint32_t status = submit_read(gw, account, session, pdu, &reading, &facts);
     if (status != STATUS_ROK)
         return status;
     facts.id = facts.p.id = store_next_id(gw->store);
-    facts.public_id = profile_wants_short_id(&account->profile, facts.interface_version) ? shortid_next(gw) : facts.id;
+    facts.public_id = submit_public_id(gw, &facts);
     if (facts.public_id == 0)
         return STATUS_RSYSERR;
     struct message *m = message_create(&facts);
@@ -161,23 +186,35 @@ static uint32_t handle_submit(struct gateway *gw, const struct smpp_ticket *tick
     return SMPP_LATER;
 }
 
+typedef uint32_t request_fn(struct gateway *gw, const struct smpp_ticket *ticket,
+                            const struct smpp_session_info *session, const struct smpp_pdu *pdu);
+
+/* What an ESME may ask for; anything else, the broadcasts of 5.0 too, is answered RINVCMDID in its own response. */
+static const struct {
+    uint32_t command_id;
+    request_fn *handle;
+    bool takes_message;
+} requests[] = {
+    { CMD_SUBMIT_SM, handle_submit, true },   { CMD_DATA_SM, handle_submit, true },
+    { CMD_SUBMIT_MULTI, multi_handle, true }, { CMD_QUERY_SM, manage_query, false },
+    { CMD_CANCEL_SM, cancel_handle, false },  { CMD_REPLACE_SM, manage_replace, false },
+};
+
 uint32_t submit_on_request(void *owner, const struct smpp_ticket *ticket, const struct smpp_session_info *session,
                            const struct smpp_pdu *pdu)
 {
     struct gateway *gw = owner;
     struct account *account = session->account;
-    uint32_t status;
 
-    switch (pdu->command_id) {
-    case CMD_SUBMIT_SM:
-    case CMD_DATA_SM:
-        status = handle_submit(gw, ticket, session, pdu);
-        break;
-    default:
-        status = STATUS_RINVCMDID;
-        break;
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        if (requests[i].command_id != pdu->command_id)
+            continue;
+        uint32_t status = STATUS_RSYSERR;
+        if (account->cfg != NULL && (!requests[i].takes_message || !gw->draining))
+            status = requests[i].handle(gw, ticket, session, pdu);
+        if (status != SMPP_LATER && status != STATUS_ROK)
+            account->meters.refused->value += 1;
+        return status;
     }
-    if (status != SMPP_LATER && status != STATUS_ROK)
-        account->meters.refused->value += 1;
-    return status;
+    return STATUS_RINVCMDID;
 }
