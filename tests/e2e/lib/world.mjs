@@ -201,6 +201,9 @@ export async function textUpstream(simulator, phone) {
 let doesJoin;
 const joins = () => (doesJoin ??= accepts({ esme: { reassemble: '10m' } }));
 
+/** How a message_id looks: decimal of 18 or 19 digits; 8 hexadecimal digits where the bind is 3.3, which has no more room. */
+export const idPattern = (version = 0x34) => (version <= 0x33 ? /^[1-9a-f][0-9a-f]{7}$/ : /^[1-9]\d{17,18}$/);
+
 /** An ESME on the npm package smpp. */
 export class Esme {
   constructor(library = smpp) {
