@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL_TEXT_MAX = 2048, FIRST_BUCKETS = 16 };
+enum { LABEL_TEXT_MAX = 2048, FIRST_BUCKETS = 16, RECENT = 32 };
 
 struct cell {
     struct metric_cell public; /* first: a metric_cell pointer is a cell pointer */
@@ -22,6 +22,7 @@ struct cell {
     struct cell *older, *newer; /* in order of creation, for printing */
     uint32_t hash;
     char *labels;     /* system_id="shop",type="trx"; "" without labels */
+    char *raw;        /* the values as given, each with its NUL */
     uint64_t *counts; /* histogram: bound_count + 1, not cumulative */
 };
 
@@ -37,7 +38,8 @@ struct metric {
     size_t table_size; /* power of two */
     size_t cell_count;
     struct cell *first, *last;
-    struct cell *other; /* made at registration, so that a full family and a full memory need none */
+    struct cell *recent[RECENT]; /* by hash of the raw values: found again without writing labels */
+    struct cell *other;          /* made at registration, so that a full family and a full memory need none */
     bool other_used;
 };
 
@@ -58,6 +60,7 @@ static void free_cell(struct cell *c)
     if (c == NULL)
         return;
     free(c->labels);
+    free(c->raw);
     free(c->counts);
     free(c);
 }
@@ -120,6 +123,53 @@ static uint32_t hash_text(const char *s)
     for (; *s != '\0'; s++)
         h = (h ^ (uint8_t)*s) * 16777619u;
     return h;
+}
+
+static uint32_t raw_hash(const struct metric *m, const char *const *values)
+{
+    uint32_t h = 2166136261u;
+
+    for (size_t i = 0; i < m->label_count; i++) {
+        for (const char *s = values[i]; *s != '\0'; s++)
+            h = (h ^ (uint8_t)*s) * 16777619u;
+        h = (h ^ 0xFF) * 16777619u; /* no byte of UTF-8: keeps the values apart */
+    }
+    return h;
+}
+
+static bool raw_is(const struct cell *c, const char *const *values)
+{
+    const char *at = c->raw;
+
+    if (at == NULL)
+        return false;
+    for (size_t i = 0; i < c->family->label_count; i++) {
+        size_t len = strlen(at);
+
+        if (strcmp(at, values[i]) != 0)
+            return false;
+        at += len + 1;
+    }
+    return true;
+}
+
+/* Remembers the values of a cell for raw_is; without memory for it the cell is found the slow way. */
+static void keep_raw(struct cell *c, const char *const *values)
+{
+    size_t size = 1, count = c->family->label_count;
+
+    for (size_t i = 0; i < count; i++)
+        size += strlen(values[i]) + 1;
+    c->raw = malloc(size);
+    if (c->raw == NULL)
+        return;
+    char *to = c->raw;
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(values[i]) + 1;
+
+        memcpy(to, values[i], len);
+        to += len;
+    }
 }
 
 static struct cell *make_other(struct metric *m)
@@ -215,20 +265,26 @@ static struct metric_cell *use_other(struct metric *m)
 struct metric_cell *metric_cell(struct metric *m, const char *const *values)
 {
     struct metric_cell *result = NULL;
+    struct cell **recent = &m->recent[m->label_count == 0 ? 0 : raw_hash(m, values) % RECENT];
     struct buf labels;
 
+    if (*recent != NULL && raw_is(*recent, values))
+        return &(*recent)->public;
     buf_init(&labels, LABEL_TEXT_MAX);
     label_text(m, values, &labels);
     uint32_t hash = hash_text(buf_text(&labels));
     struct cell *c = labels.failed ? NULL : *find(m, buf_text(&labels), hash);
     if (c != NULL) {
         result = &c->public;
+        *recent = c;
         goto out;
     }
     if (labels.failed || m->cell_count >= METRIC_CELLS_MAX || (c = new_cell(m, buf_text(&labels), hash)) == NULL) {
         result = use_other(m);
         goto out;
     }
+    keep_raw(c, values);
+    *recent = c;
     if (m->cell_count >= m->table_size)
         grow(m);
     c->chain = m->table[hash & (m->table_size - 1)];
@@ -258,6 +314,7 @@ void metric_forget(struct metric *m, const char *const *values)
     if (c == NULL || m->kind == METRIC_COUNTER)
         return;
     *at = c->chain;
+    memset(m->recent, 0, sizeof m->recent);
     if (c->older != NULL)
         c->older->newer = c->newer;
     else
