@@ -36,7 +36,11 @@ static void report_smpp(const struct config *c, struct buf *out)
     if (c->smpp.tls.listen[0] != NULL) {
         buf_adds(out, ", with TLS on ");
         words(out, c->smpp.tls.listen, "");
+        if (c->smpp.tls.client_ca_file != NULL)
+            buf_adds(out, " for clients with a certificate");
     }
+    if (c->smpp.proxy_protocol)
+        buf_adds(out, ", behind a PROXY header");
     buf_addf(out, " as \"%s\"; at most %u sessions, %u from one address\n", c->smpp.system_id, c->smpp.max_sessions,
              c->smpp.max_sessions_per_address);
 }

@@ -182,6 +182,10 @@ struct gateway {
     uint16_t smpp_port, callback_port;
 };
 
+/* listen.c: both return 0, or an error with a sentence in why[256] */
+int listen_smpp(struct gateway *gw, char why[256]) MUST_CHECK;
+int listen_callbacks(struct gateway *gw, char why[256]) MUST_CHECK;
+
 /* account.c */
 struct account *account_get(struct gateway *gw, const char *system_id); /* makes it when unknown; NULL out of memory */
 struct account *account_by_number(struct gateway *gw, uint16_t number);

@@ -157,15 +157,16 @@ int lab_cmd_listen(int argc, char **argv)
     const char *url = ESME_URL;
     double count = 0;
     bool transceiver = false;
+    struct smpp_client_opts opts = { 0 };
     const struct option_row rows[] = {
         { "--url", "URL", OPTION_TEXT, &url, 0, 0, "smpp[s]://id:password@host:port (" ESME_URL ")" },
+        ESME_TLS_ROWS(opts),
         { "--count", "N", OPTION_NUMBER, &count, 0, 1e15, "end after so many lines (0: never)" },
         { "--transceiver", NULL, OPTION_FLAG, &transceiver, 0, 0, "bind as a transceiver" },
     };
     int status = options_read(&help, rows, ARRAY_LEN(rows), argc, argv);
     struct listener *l;
     char storage[512];
-    struct smpp_client_opts opts = { 0 };
     uv_signal_t signals[2];
 
     if (status != COMMAND_GO)

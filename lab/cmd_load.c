@@ -442,8 +442,10 @@ int lab_cmd_load(int argc, char **argv)
     const char *url = ESME_URL, *text = "Load test message", *from = "LOAD", *to = "7916#######";
     double binds = 1, window = 10, rate = 0, count = 1000, seconds = 0;
     bool receipts = false, json = false, quiet = false;
+    struct smpp_client_opts opts = { 0 };
     const struct option_row rows[] = {
         { "--url", "URL", OPTION_TEXT, &url, 0, 0, "smpp[s]://id:password@host:port (" ESME_URL ")" },
+        ESME_TLS_ROWS(opts),
         { "--binds", "N", OPTION_NUMBER, &binds, 1, BINDS_MAX, "sessions (1)" },
         { "--window", "W", OPTION_NUMBER, &window, 1, 10000, "submit_sm unanswered on each (10)" },
         { "--rate", "R", OPTION_NUMBER, &rate, 0, 1e7, "messages a second over all (0: as fast as it goes)" },
@@ -458,7 +460,6 @@ int lab_cmd_load(int argc, char **argv)
     };
     int status = options_read(&help, rows, ARRAY_LEN(rows), argc, argv);
     char storage[512];
-    struct smpp_client_opts opts = { 0 };
     struct load *l;
 
     if (status != COMMAND_GO)

@@ -247,11 +247,13 @@ int lab_cmd_send(int argc, char **argv)
     const char *to = NULL, *text = NULL, *from = "", *url = ESME_URL, *way = "payload";
     bool wait = false, flash = false;
     double timeout = 60;
+    struct smpp_client_opts opts = { 0 };
     const struct option_row rows[] = {
         { "--to", "NUMBER", OPTION_TEXT, &to, 0, 0, "destination (needed)" },
         { "--text", "TEXT", OPTION_TEXT, &text, 0, 0, "UTF-8 (needed)" },
         { "--from", "NAME", OPTION_TEXT, &from, 0, 0, "sender: a number or a name; none: the account's" },
         { "--url", "URL", OPTION_TEXT, &url, 0, 0, "smpp[s]://id:password@host:port (" ESME_URL ")" },
+        ESME_TLS_ROWS(opts),
         { "--wait", NULL, OPTION_FLAG, &wait, 0, 0, "ask for a receipt, wait for it, print it" },
         { "--timeout", "S", OPTION_NUMBER, &timeout, 0.001, 86400, "seconds for everything (60)" },
         { "--flash", NULL, OPTION_FLAG, &flash, 0, 0, "message class 0" },
@@ -260,7 +262,6 @@ int lab_cmd_send(int argc, char **argv)
     int status = options_read(&help, rows, ARRAY_LEN(rows), argc, argv);
     struct sender *s;
     char storage[512];
-    struct smpp_client_opts opts = { 0 };
 
     if (status != COMMAND_GO)
         return status;

@@ -23,6 +23,14 @@ struct option_row {
     const char *help;
 };
 
+/* For smpps addresses; `opts` is the struct smpp_client_opts the rows fill in. */
+#define ESME_TLS_ROWS(opts)                                                                                            \
+    { "--ca", "FILE", OPTION_TEXT, &(opts).ca_file, 0, 0, "smpps: who must have signed the server's certificate" },    \
+        { "--cert", "FILE", OPTION_TEXT, &(opts).certificate_file, 0, 0, "smpps: our own certificate" },               \
+    {                                                                                                                  \
+        "--key", "FILE", OPTION_TEXT, &(opts).key_file, 0, 0, "smpps: its key (in the same file)"                      \
+    }
+
 struct command_help {
     const char *name, *summary, *example;
 };

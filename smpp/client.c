@@ -50,6 +50,8 @@ static void client_free(struct smpp_client *c)
     free((char *)c->opts.password);
     free((char *)c->opts.system_type);
     free((char *)c->opts.ca_file);
+    free((char *)c->opts.certificate_file);
+    free((char *)c->opts.key_file);
     smpp_window_finish(&c->window);
     smpp_turn_put(c->turn);
     free(c);
@@ -375,15 +377,17 @@ static bool copy_opts(struct smpp_client *c, const struct smpp_client_opts *opts
     bool password = copy(&c->opts.password);
     bool system_type = copy(&c->opts.system_type);
     bool ca_file = c->opts.ca_file == NULL || copy(&c->opts.ca_file);
+    bool certificate_file = c->opts.certificate_file == NULL || copy(&c->opts.certificate_file);
+    bool key_file = c->opts.key_file == NULL || copy(&c->opts.key_file);
 
-    return host && system_id && password && system_type && ca_file;
+    return host && system_id && password && system_type && ca_file && certificate_file && key_file;
 }
 
 static int tls_start(const struct smpp_client *c, struct smpp_tls **out)
 {
     struct smpp_tls_context *context;
     char why[SMPP_TLS_WHY];
-    int rc = smpp_tls_client_context(c->opts.ca_file, why, &context);
+    int rc = smpp_tls_client_context(c->opts.ca_file, c->opts.certificate_file, c->opts.key_file, why, &context);
 
     if (rc != 0)
         return rc;

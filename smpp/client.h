@@ -21,6 +21,7 @@ struct smpp_client_opts {
     uint16_t port;
     bool tls; /* certificate is not verified unless ca_file is given */
     const char *ca_file;
+    const char *certificate_file, *key_file; /* shown when asked for; key_file NULL: it is in certificate_file */
     const char *system_id, *password, *system_type;
     uint8_t interface_version; /* 0 = 0x34 */
     enum smpp_bind_type type;

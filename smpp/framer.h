@@ -16,8 +16,10 @@
 #include "base/err.h"
 
 enum {
-    SMPP_UNBOUND_MAX = 512,  /* before bind: the largest bind with 64-character names is 227 bytes */
-    SMPP_PDU_MAX = 80 * 1024 /* after bind: 64 KiB of message_payload, 255 destinations and room for more TLVs */
+    SMPP_UNBOUND_MAX = 512, /* before bind: the largest bind with 64-character names is 227 bytes */
+    SMPP_PDU_MAX =
+        80 *
+        1024 /* after bind, unless its owner says otherwise: 64 KiB of message_payload, 255 destinations and room for more TLVs */
 };
 
 struct smpp_framer {

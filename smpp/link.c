@@ -340,6 +340,14 @@ static void records(struct smpp_link *link)
     uv_buf_t plain = smpp_turn_read_buffer(link->turn); /* its ciphertext has been taken by now */
     bool was_ready = smpp_tls_is_ready(link->tls);
 
+    if (!was_ready && !smpp_turn_handshake(link->turn)) {
+        if (link->reading)
+            uv_read_stop((uv_stream_t *)&link->tcp);
+        link->reading = false;
+        link->more = true;
+        smpp_turn_next(link->turn, &link->resume);
+        return;
+    }
     link->more = false;
     while (!link->closing) {
         int n = smpp_tls_read(link->tls, plain.base, PLAIN_BYTES);

@@ -56,26 +56,37 @@ static struct smpp_tls_context *context_create(const SSL_METHOD *method)
     return c;
 }
 
+static int show(struct smpp_tls_context *c, const char *certificate_file, const char *key_file, char why[SMPP_TLS_WHY])
+{
+    if (SSL_CTX_use_certificate_chain_file(c->ctx, certificate_file) != 1)
+        return refuse(why, "certificate", certificate_file);
+    if (SSL_CTX_use_PrivateKey_file(c->ctx, key_file, SSL_FILETYPE_PEM) != 1)
+        return refuse(why, "key", key_file);
+    if (SSL_CTX_check_private_key(c->ctx) != 1)
+        return refuse(why, "key does not belong to the certificate,", key_file);
+    return 0;
+}
+
 int smpp_tls_server_context(const char *certificate_file, const char *key_file, const char *client_ca_file,
                             char why[SMPP_TLS_WHY], struct smpp_tls_context **out)
 {
+    /* Resumption is refused without one as soon as client certificates are asked for, and Java clients resume. */
+    static const unsigned char session_context[] = "smpp";
     struct smpp_tls_context *c = context_create(TLS_server_method());
-    int rc = 0;
 
     if (c == NULL)
         return refuse(why, "TLS", "context");
-    if (SSL_CTX_use_certificate_chain_file(c->ctx, certificate_file) != 1)
-        rc = refuse(why, "certificate", certificate_file);
-    else if (SSL_CTX_use_PrivateKey_file(c->ctx, key_file, SSL_FILETYPE_PEM) != 1)
-        rc = refuse(why, "key", key_file);
-    else if (SSL_CTX_check_private_key(c->ctx) != 1)
-        rc = refuse(why, "key does not belong to the certificate,", key_file);
-    else if (client_ca_file != NULL && SSL_CTX_load_verify_locations(c->ctx, client_ca_file, NULL) != 1)
+
+    int rc = show(c, certificate_file, key_file, why);
+
+    if (rc == 0 && client_ca_file != NULL && SSL_CTX_load_verify_locations(c->ctx, client_ca_file, NULL) != 1)
         rc = refuse(why, "client CA", client_ca_file);
     if (rc == 0 && client_ca_file != NULL) {
         SSL_CTX_set_client_CA_list(c->ctx, SSL_load_client_CA_file(client_ca_file));
         SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     }
+    if (rc == 0 && SSL_CTX_set_session_id_context(c->ctx, session_context, sizeof session_context - 1) != 1)
+        rc = refuse(why, "TLS", "session context");
     if (rc != 0) {
         smpp_tls_context_destroy(c);
         return rc;
@@ -85,22 +96,25 @@ int smpp_tls_server_context(const char *certificate_file, const char *key_file, 
     return 0;
 }
 
-int smpp_tls_client_context(const char *ca_file, char why[SMPP_TLS_WHY], struct smpp_tls_context **out)
+int smpp_tls_client_context(const char *ca_file, const char *certificate_file, const char *key_file,
+                            char why[SMPP_TLS_WHY], struct smpp_tls_context **out)
 {
     struct smpp_tls_context *c = context_create(TLS_client_method());
+    int rc = 0;
 
     if (c == NULL)
         return refuse(why, "TLS", "context");
-    if (ca_file != NULL) {
-        if (SSL_CTX_load_verify_locations(c->ctx, ca_file, NULL) != 1) {
-            int rc = refuse(why, "CA", ca_file);
-
-            smpp_tls_context_destroy(c);
-            return rc;
-        }
-        SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
-        c->verify_server = true;
+    if (certificate_file != NULL)
+        rc = show(c, certificate_file, key_file == NULL ? certificate_file : key_file, why);
+    if (rc == 0 && ca_file != NULL && SSL_CTX_load_verify_locations(c->ctx, ca_file, NULL) != 1)
+        rc = refuse(why, "CA", ca_file);
+    if (rc != 0) {
+        smpp_tls_context_destroy(c);
+        return rc;
     }
+    c->verify_server = ca_file != NULL;
+    if (c->verify_server)
+        SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
     *out = c;
     return 0;
 }

@@ -22,8 +22,10 @@ enum { SMPP_TLS_WHY = 256 };
 /* With `client_ca_file` a client certificate is required and verified. Returns 0 or ERR_CONFIG with a sentence. */
 int smpp_tls_server_context(const char *certificate_file, const char *key_file, const char *client_ca_file,
                             char why[SMPP_TLS_WHY], struct smpp_tls_context **out) MUST_CHECK;
-/* Without `ca_file` the server's certificate is not verified. */
-int smpp_tls_client_context(const char *ca_file, char why[SMPP_TLS_WHY], struct smpp_tls_context **out) MUST_CHECK;
+/* Without `ca_file` the server's certificate is not verified. `certificate_file` is what it is shown when it
+ * asks for one, NULL: none; `key_file` NULL: the key stands in the same file. */
+int smpp_tls_client_context(const char *ca_file, const char *certificate_file, const char *key_file,
+                            char why[SMPP_TLS_WHY], struct smpp_tls_context **out) MUST_CHECK;
 /* Connections made from it live on. NULL is welcome. */
 void smpp_tls_context_destroy(struct smpp_tls_context *context);
 

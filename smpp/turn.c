@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_BYTES = 64 * 1024, SPARES = 16, SPARE_BYTES_MAX = 256 * 1024, HANDLES = 4 };
+enum { READ_BYTES = 64 * 1024, SPARES = 16, SPARE_BYTES_MAX = 256 * 1024, HANDLES = 4, HANDSHAKES = 4 };
 
 struct smpp_turn {
     uv_loop_t *loop;
@@ -30,6 +30,7 @@ struct smpp_turn {
     struct smpp_chore *flush, *later, *running;
     struct buf spare[SPARES];
     size_t spares;
+    unsigned handshakes; /* steps still to be taken before others have their turn */
     char read_buffer[READ_BYTES];
 };
 
@@ -171,14 +172,29 @@ static void run_all(struct smpp_chore **list)
     }
 }
 
+/* Peers just read and peers that waited (idle) have a number of handshakes each: neither starves the other. */
 static void on_prepare(uv_prepare_t *handle)
 {
-    run_all(&((struct smpp_turn *)handle->data)->flush);
+    struct smpp_turn *t = handle->data;
+
+    t->handshakes = HANDSHAKES;
+    run_all(&t->flush);
 }
 
 static void on_check(uv_check_t *handle)
 {
-    run_all(&((struct smpp_turn *)handle->data)->flush);
+    struct smpp_turn *t = handle->data;
+
+    t->handshakes = HANDSHAKES;
+    run_all(&t->flush);
+}
+
+bool smpp_turn_handshake(struct smpp_turn *t)
+{
+    if (t->handshakes == 0)
+        return false;
+    t->handshakes--;
+    return true;
 }
 
 static void on_idle(uv_idle_t *handle)
@@ -286,6 +302,7 @@ struct smpp_turn *smpp_turn_get(uv_loop_t *loop)
     t->loop = loop;
     t->users = 1;
     t->handles = HANDLES;
+    t->handshakes = HANDSHAKES;
     t->timer_at_ms = UINT64_MAX;
     uv_prepare_init(loop, &t->prepare);
     uv_check_init(loop, &t->check);

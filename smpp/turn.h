@@ -51,6 +51,10 @@ void smpp_turn_next(struct smpp_turn *turn, struct smpp_chore *chore);
 /* Takes a chore off its list, where it may not be. */
 void smpp_turn_forget(struct smpp_turn *turn, struct smpp_chore *chore);
 
+/* May one more step of a TLS handshake be taken now? No: next turn, so that a thousand peers that come back at once leave
+ * every other connection a turn of a few milliseconds. */
+bool smpp_turn_handshake(struct smpp_turn *turn);
+
 /* The memory to read into. What is in it is handled before anybody else reads. */
 uv_buf_t smpp_turn_read_buffer(struct smpp_turn *turn);
 /* Memory for output, warm from the last turn: into an empty buffer (its ceiling is kept), and back when it is empty. */

@@ -165,6 +165,73 @@ static void a_client_without_certificate_is_refused_when_one_is_required(void **
     world_destroy(w);
 }
 
+static void a_client_with_its_certificate_is_let_in(void **state)
+{
+    struct world *w = tls_world(two.certificate);
+    struct smpp_client_opts opts = { .host = "127.0.0.1",
+                                     .port = w->port,
+                                     .tls = true,
+                                     .ca_file = one.certificate,
+                                     .certificate_file = two.certificate,
+                                     .key_file = two.key,
+                                     .system_id = "alice",
+                                     .password = "x",
+                                     .type = SMPP_BIND_TRX };
+    struct peer good = { 0 }, stranger = { 0 };
+
+    (void)state;
+    peer_connect(w, &good, &opts);
+    RUN_UNTIL(w, good.bound + good.closed > 0);
+    assert_int_equal(1, good.bound);
+    opts.certificate_file = one.certificate; /* not of that authority */
+    opts.key_file = one.key;
+    peer_connect(w, &stranger, &opts);
+    RUN_UNTIL(w, stranger.bound + stranger.closed > 0);
+    assert_int_equal(0, stranger.bound);
+    RUN_UNTIL(w, w->troubles == 1);
+    assert_string_equal("TLS handshake failed", w->last_trouble);
+    opts.key_file = two.key; /* of another certificate */
+    struct smpp_client *none = NULL;
+    assert_int_equal(ERR_CONFIG, smpp_client_create(&w->loop, &opts, &peer_ops, &stranger, &none));
+    smpp_client_destroy(good.client);
+    smpp_client_destroy(stranger.client);
+    world_destroy(w);
+}
+
+/* All come back at once; a turn of the loop takes a few handshakes only, and in between a bound session is served. */
+static void a_mass_reconnect_leaves_the_others_their_turn(void **state)
+{
+    enum { PEERS = 60, PER_TURN_MAX = 8 };
+    struct world *w = tls_world(NULL);
+    struct peer bystander = { 0 };
+    static struct peer peers[PEERS];
+    struct smpp_client_opts opts = {
+        .host = "127.0.0.1", .port = w->port, .tls = true, .system_id = "alice", .password = "x", .type = SMPP_BIND_TRX
+    };
+    unsigned asked = 1, most = 0;
+
+    (void)state;
+    tls_bind(w, &bystander, NULL);
+    for (int i = 0; i < PEERS; i++)
+        peer_connect(w, &peers[i], &opts);
+    assert_int_equal(0, peer_submit(&bystander, asked));
+    while (w->bound < PEERS + 1) {
+        unsigned before = w->bound;
+
+        uv_run(&w->loop, UV_RUN_ONCE);
+        if (w->bound - before > most)
+            most = w->bound - before;
+        if (bystander.responses == asked && w->bound < PEERS + 1)
+            assert_int_equal(0, peer_submit(&bystander, ++asked));
+    }
+    assert_true(most <= PER_TURN_MAX);
+    assert_true(asked > PEERS / PER_TURN_MAX); /* answered again and again meanwhile */
+    for (int i = 0; i < PEERS; i++)
+        smpp_client_destroy(peers[i].client);
+    smpp_client_destroy(bystander.client);
+    world_destroy(w);
+}
+
 static void a_new_certificate_leaves_sessions_alone(void **state)
 {
     struct world *w = tls_world(NULL);
@@ -296,6 +363,8 @@ int main(void)
         cmocka_unit_test(traffic_over_tls),
         cmocka_unit_test(the_client_verifies_when_asked_to),
         cmocka_unit_test(a_client_without_certificate_is_refused_when_one_is_required),
+        cmocka_unit_test(a_client_with_its_certificate_is_let_in),
+        cmocka_unit_test(a_mass_reconnect_leaves_the_others_their_turn),
         cmocka_unit_test(a_new_certificate_leaves_sessions_alone),
         cmocka_unit_test(plain_bytes_on_a_tls_port),
         cmocka_unit_test(a_handshake_has_the_binds_time),

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listen.c - where ESMEs and the aggregator reach us: the SMPP server, plain and TLS, and the callbacks listeners.
+ *
+ * What is configured is opened or the start fails with a sentence. Certificates can be read again at any time; sessions
+ * keep those they were made with.
+ */
+#include "gateway/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void on_trouble(void *owner, const struct smpp_session_info *session, const char *what)
+{
+    struct gateway *gw = owner;
+
+    metric_cell(gw->meters.trouble, METRIC_VALUES(what))->value += 1;
+    log_debug("smpp trouble", "what=%s from=%s", what, session == NULL ? "?" : session->address);
+}
+
+static const struct smpp_server_ops smpp_ops = {
+    .on_bind = account_on_bind,
+    .on_bound = account_on_bound,
+    .on_unbound = account_on_unbound,
+    .on_request = submit_on_request,
+    .on_deliver_end = deliver_on_end,
+    .on_trouble = on_trouble,
+};
+
+static struct smpp_server_opts smpp_opts(const struct cfg_smpp *cfg)
+{
+    return (struct smpp_server_opts){
+        .system_id = cfg->system_id,
+        .bind_timeout_ms = cfg->bind_timeout_ms,
+        .enquire_link_interval_ms = cfg->enquire_link_interval_ms,
+        .inactivity_timeout_ms = cfg->inactivity_timeout_ms,
+        .response_timeout_ms = cfg->response_timeout_ms,
+        .max_sessions = cfg->max_sessions,
+        .max_sessions_per_address = cfg->max_sessions_per_address,
+        .max_pdu_bytes = cfg->max_pdu_bytes,
+        .proxy_protocol = cfg->proxy_protocol,
+    };
+}
+
+static int listen_on(struct gateway *gw, const char **addresses, bool tls, char why[256])
+{
+    for (size_t i = 0; addresses != NULL && addresses[i] != NULL; i++) {
+        const char *reason = "";
+        uint16_t port;
+        int err = smpp_server_listen(gw->smpp, addresses[i], tls, &port, &reason);
+
+        if (err != 0) {
+            snprintf(why, 256, "smpp.%slisten %.100s: %.100s", tls ? "tls." : "", addresses[i], reason);
+            return err;
+        }
+        if (gw->smpp_port == 0)
+            gw->smpp_port = port;
+        log_info("listening", "what=%s address=%s port=%u", tls ? "smpps" : "smpp", addresses[i], port);
+    }
+    return 0;
+}
+
+static int take_certificates(struct gateway *gw, char why[256])
+{
+    const struct cfg_tls *tls = &gw->config->smpp.tls;
+
+    if (tls->listen == NULL || tls->listen[0] == NULL)
+        return 0;
+    return smpp_server_tls(gw->smpp, tls->certificate_file, tls->key_file, tls->client_ca_file, why);
+}
+
+int gateway_reload_certificates(struct gateway *gw)
+{
+    char why[256] = "";
+    int err = take_certificates(gw, why);
+
+    if (err != 0)
+        log_error("certificates not taken, the last ones stay", "what=smpps reason=%s", why);
+    else if (gw->config->smpp.tls.listen[0] != NULL)
+        log_info("certificates read", "what=smpps file=%s", gw->config->smpp.tls.certificate_file);
+    return err;
+}
+
+int listen_smpp(struct gateway *gw, char why[256])
+{
+    const struct cfg_smpp *cfg = &gw->config->smpp;
+    struct smpp_server_opts opts = smpp_opts(cfg);
+    char reason[256] = "";
+
+    int err = smpp_server_create(gw->loop, &opts, &smpp_ops, gw, &gw->smpp);
+    if (err != 0) {
+        snprintf(why, 256, "smpp: %s", err_text(err));
+        return err;
+    }
+    err = take_certificates(gw, reason);
+    if (err != 0) {
+        snprintf(why, 256, "smpp.tls: %.240s", reason);
+        return err;
+    }
+    err = listen_on(gw, cfg->listen, false, why);
+    return err != 0 ? err : listen_on(gw, cfg->tls.listen, true, why);
+}
+
+int listen_callbacks(struct gateway *gw, char why[256])
+{
+    for (size_t i = 0; i < gw->config->callback_count; i++) {
+        const struct cfg_callbacks *cfg = &gw->config->callbacks[i];
+
+        for (size_t k = 0; cfg->listen != NULL && cfg->listen[k] != NULL; k++) {
+            struct listener *listener = calloc(1, sizeof *listener);
+            uint16_t port;
+            char reason[256];
+
+            if (listener == NULL)
+                return ERR_NOMEM;
+            listener->gateway = gw;
+            listener->index = i;
+            listener->next = gw->listeners;
+            gw->listeners = listener;
+            struct http_server_opts opts = { .address = cfg->listen[k],
+                                             .listen_fd = -1,
+                                             .max_body_bytes = cfg->max_body_bytes,
+                                             .allow_from = cfg->allow_from,
+                                             .certificate_file = cfg->certificate_file,
+                                             .key_file = cfg->key_file };
+            int err = http_server_create(gw->loop, &opts, event_on_request, listener, &listener->server, &port, reason);
+            if (err != 0) {
+                snprintf(why, 256, "callbacks.listen %.60s: %.160s", cfg->listen[k], reason);
+                return err;
+            }
+            if (gw->callback_port == 0)
+                gw->callback_port = port;
+            log_info("listening", "what=callbacks address=%s port=%u path=%s", cfg->listen[k], port, cfg->path);
+        }
+    }
+    return 0;
+}
