@@ -67,10 +67,11 @@ smpp
   .createServer((session) => {
     session.on('error', () => session.destroy());
     session.on('close', () => sessions.delete(session));
-    session.on('bind_transceiver', (pdu) => {
-      sessions.add(session);
-      session.send(pdu.response({ system_id: 'node' }));
-    });
+    for (const command of ['bind_transceiver', 'bind_receiver', 'bind_transmitter'])
+      session.on(command, (pdu) => {
+        if (command !== 'bind_transmitter') sessions.add(session);
+        session.send(pdu.response({ system_id: 'node' }));
+      });
     session.on('enquire_link', (pdu) => session.send(pdu.response()));
     session.on('unbind', (pdu) => session.send(pdu.response()));
     session.on('submit_sm', (pdu) => {

@@ -140,7 +140,7 @@ export class Gateway extends Process {
     const { smpp = {}, esme = {}, upstream = {}, callbacks = {}, ...rest } = this.overrides;
     return {
       smpp: { listen: [`127.0.0.1:${this.port}`], ...smpp },
-      esmes: [{ system_id: 'demo', password: 'demo', upstream: 'smsc', ...esme }],
+      esmes: [{ system_id: 'demo', password: 'demo', upstream: 'smsc', rate: 0, ...esme }], // rate: only where a test is about it
       upstreams: [{ name: 'smsc', urls: [upstreamUrl], login: 'alex', password: '123', ...upstream }],
       // a list stands as it is, null leaves the section out
       callbacks:
