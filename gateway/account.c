@@ -42,8 +42,8 @@ struct account *account_get(struct gateway *gw, const char *system_id)
     }
     account->meters.accepted = metric_cell(gw->meters.messages, METRIC_VALUES(system_id, "", "accepted"));
     account->meters.refused = metric_cell(gw->meters.messages, METRIC_VALUES(system_id, "", "refused"));
-    account->meters.queued = metric_cell(gw->meters.queue, METRIC_VALUES("submit", system_id));
-    account->meters.backlog = metric_cell(gw->meters.queue, METRIC_VALUES("deliver", system_id));
+    account->meters.queued = metric_cell(gw->meters.queue, METRIC_VALUES("submit", system_id, ""));
+    account->meters.backlog = metric_cell(gw->meters.queue, METRIC_VALUES("deliver", system_id, ""));
     HASH_ADD_STR(gw->accounts, system_id, account);
     gw->account_of[account->number] = account;
     return account;
@@ -172,7 +172,7 @@ static void address_only(const char *address, char out[64])
     snprintf(out, 64, "%.*s", colon == NULL ? (int)strlen(address) : (int)(colon - address), address);
 }
 
-static bool address_allowed(const struct cfg_esme *cfg, const char *address)
+bool account_address_allowed(const struct cfg_esme *cfg, const char *address)
 {
     struct sockaddr_storage sa;
     socklen_t sa_len;
@@ -216,7 +216,7 @@ uint32_t account_on_bind(void *owner, const struct smpp_bind *bind, const struct
     }
     if (!account->cfg->enabled)
         return refuse(gw, session, system_id, "disabled", STATUS_RBINDFAIL);
-    if (!address_allowed(account->cfg, session->address))
+    if (!account_address_allowed(account->cfg, session->address))
         return refuse(gw, session, system_id, "address_not_allowed", STATUS_RBINDFAIL);
     if (account->bound_count >= account->cfg->max_binds) {
         if (account->cfg->when_full == CFG_REPLACE_OLDEST && account->bound_count > 0) {
@@ -282,5 +282,6 @@ void account_on_unbound(void *owner, const struct smpp_session_info *session, co
         metric_cell(gw->meters.sessions, METRIC_VALUES(account->system_id, type_name(session->type)))->value -= 1;
         break;
     }
+    capture_ended(gw->watch.capture, session->n);
     log_info("unbound", "sys=%s sess=%llu reason=%s", account->system_id, (unsigned long long)session->n, why);
 }

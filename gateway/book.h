@@ -30,6 +30,7 @@ struct item {
     bool alone;      /* must travel in a request of its own (a batch with it failed) */
     struct smpp_ticket ticket;
     struct smpp_session_ref avoid;
+    uint64_t taken_ns;          /* mono, when that request came; 0 unknown */
     bool leaving;               /* unpinned and to be forgotten once no look-up under way can bring an old copy back */
     uint64_t leaves_after;      /* the last look-up that could */
     struct item *older, *newer; /* order of use, or of leaving; unpinned items only */

@@ -259,7 +259,7 @@ static void on_done(void *owner, size_t cancelled, size_t kept)
     struct order *o = owner;
 
     UNUSED(kept);
-    smpp_answer(o->gw->smpp, &o->ticket, cancelled > 0 ? STATUS_ROK : STATUS_RCANCELFAIL, NULL);
+    answer_ticket(o->gw, &o->ticket, cancelled > 0 ? STATUS_ROK : STATUS_RCANCELFAIL, NULL);
     free(o);
 }
 

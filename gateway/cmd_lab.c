@@ -23,6 +23,7 @@ struct lab {
     uv_loop_t loop;
     struct simulator *simulator;
     struct gateway *gateway;
+    struct gateway_lab ops;
     uint16_t smpp_port, admin_port, callback_port, simulator_port;
     const char *config_file;
     const char *script;
@@ -123,15 +124,18 @@ static struct config *make_config(const struct lab *lab, uint16_t simulator_port
              "  \"callbacks\": { \"listen\": [\"127.0.0.1:%u\"], \"upstream\": \"lab\", \"hash\": \"sha1\", "
              "\"secret\": \"lab\" },\n"
              "  \"incoming\": [ { \"to\": \"*\", \"system_id\": \"demo\" } ],\n"
+             "  \"admin\": { \"listen\": [\"127.0.0.1:%u\"], \"token\": \"lab\" },\n"
              "  \"store\": { \"url\": \"sqlite:%s/lab.db\" }\n"
              "}\n",
-             lab->smpp_port, simulator_port, lab->callback_port, lab->directory);
+             lab->smpp_port, simulator_port, lab->callback_port, lab->admin_port, lab->directory);
     int err = lab->config_file != NULL ? cfg_read_file(lab->config_file, &config, &mistakes)
                                        : cfg_read_text("lab", text.data, text.len, &config, &mistakes);
     if (err != 0) {
         fputs(buf_text(&mistakes), stderr);
         config = NULL;
     }
+    if (config != NULL && lab->config_file == NULL)
+        config->admin.token = ""; /* only this machine is served then, and nobody has to copy a token */
     buf_finish(&text);
     buf_finish(&mistakes);
     return config;
@@ -156,6 +160,21 @@ static void on_end(void *owner)
     struct lab *lab = owner;
 
     simulator_destroy(lab->simulator);
+}
+
+static void read_behaviour(void *owner, struct buf *out)
+{
+    simulator_behaviour_read(((struct lab *)owner)->simulator, out);
+}
+
+static int write_behaviour(void *owner, const char *json, size_t len, char why[256])
+{
+    return simulator_behaviour_write(((struct lab *)owner)->simulator, json, len, why);
+}
+
+static int incoming(void *owner, const char *phone, const char *to, const char *text, const char *sms_id)
+{
+    return simulator_incoming(((struct lab *)owner)->simulator, phone, to, text, sms_id);
 }
 
 static int start(struct lab *lab)
@@ -187,6 +206,12 @@ static int start(struct lab *lab)
         return 1;
     }
     printf("SMPP       smpp://demo:demo@127.0.0.1:%u\n", gateway_smpp_port(lab->gateway));
+    lab->ops = (struct gateway_lab){ lab, read_behaviour, write_behaviour, incoming };
+    gateway_set_lab(lab->gateway, &lab->ops);
+    if (lab->config_file != NULL && gateway_set_file(lab->gateway, lab->config_file) != 0)
+        return 1;
+    if (gateway_admin_port(lab->gateway) != 0)
+        printf("dashboard  http://127.0.0.1:%u/\n", gateway_admin_port(lab->gateway));
     printf("callbacks  http://127.0.0.1:%u/smsc/callback\n", gateway_callback_port(lab->gateway));
     printf("simulator  http://127.0.0.1:%u\n", simulator_port);
     printf("try        smppbridge send --url smpp://demo:demo@127.0.0.1:%u --to 79991234567 --text Hello --wait\n",

@@ -103,6 +103,8 @@ int command_run(int argc, char **argv)
         log_stop();
         return err == ERR_CONFIG || err == ERR_SYNTAX ? 2 : 1;
     }
+    if (gateway_set_file(gw, file) != 0)
+        log_warn("this gateway cannot reload", "reason=out of memory");
     serve_until_signal(&loop, gw, NULL, NULL);
     uv_loop_close(&loop);
     log_stop();

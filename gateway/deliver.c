@@ -286,6 +286,14 @@ static void take_off(struct account *account, struct item *item, enum message_re
     book_unpin(gw->book, item);
 }
 
+static void trail_delivery(const struct account *account, const struct item *item, const struct bound *to)
+{
+    struct gateway *gw = account->gateway;
+    const struct smpp_session_info *session = smpp_session_find(gw->smpp, to->ref);
+
+    trail_add(gw->watch.trail, item->m->id, TRAIL_DELIVER, session == NULL ? 0 : session->n, item->m->p.deliver_tries);
+}
+
 void deliver_pump(struct account *account)
 {
     struct gateway *gw = account->gateway;
@@ -310,11 +318,12 @@ void deliver_pump(struct account *account)
             take_off(account, item, RECEIPT_DROPPED, "operator");
             continue;
         }
-        if (item->has_ticket && (!item->answered || !smpp_answer_left(gw->smpp, &item->ticket))) {
+        if (item->has_ticket && (!item->answered || !answer_left(gw, &item->ticket))) {
             gw->pump_deliveries = true; /* at the end of this turn the answer has left */
             return;
         }
-        int err = hand_over(account, item, receiver_for(account, item, to));
+        to = receiver_for(account, item, to);
+        int err = hand_over(account, item, to);
         if (err == ERR_RANGE) { /* cannot be written as a PDU: our own mistake, never to be tried again */
             take_off(account, item, RECEIPT_REFUSED, "cannot be encoded");
             continue;
@@ -326,6 +335,7 @@ void deliver_pump(struct account *account)
         book_pin(gw->book, item);
         item->m->p.deliver_tries++;
         account->delivering++;
+        trail_delivery(account, item, to);
     }
 }
 
@@ -411,6 +421,7 @@ void deliver_on_end(void *owner, const struct smpp_session_info *session, uint64
     bool lasting = item->m->kind != MESSAGE_NOTE || item->m->p.final != 0; /* a notification is tried once */
 
     account->delivering--;
+    trail_add(gw->watch.trail, cookie, TRAIL_DELIVER_END, (uint64_t)how, status);
     if (b != NULL && (how == SMPP_DELIVER_ANSWERED || how == SMPP_DELIVER_NACKED))
         b->unanswered = 0;
     switch (how) {

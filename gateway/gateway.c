@@ -9,6 +9,7 @@
 #include "gateway/gateway.h"
 #include "gateway/face.h"
 #include "gateway/group.h"
+#include "gateway/admin.h"
 #include "gateway/internal.h"
 #include "gateway/join.h"
 
@@ -190,7 +191,11 @@ static int start(struct gateway *gw, char why[256])
         return err;
     }
     incoming_reroute(gw); /* the rules may have changed while we were away */
-    err = listen_callbacks(gw, why);
+    err = watch_init(&gw->watch);
+    if (err == 0)
+        err = listen_callbacks(gw, why);
+    if (err == 0)
+        err = admin_create(gw, why);
     return err != 0 ? err : listen_smpp(gw, why);
 }
 
@@ -207,6 +212,7 @@ int gateway_start(uv_loop_t *loop, struct config *config, struct gateway **out, 
     gw->config = config;
     gw->sends_max = SENDS_MAX;
     gw->started_ms = clock_wall_ms();
+    gw->started_mono_ms = clock_mono_ms();
     buf_init(&gw->scratch, TEXT_MAX);
     buf_init(&gw->body, BODY_MAX);
     meters_register(&gw->meters);
@@ -230,6 +236,23 @@ uint16_t gateway_smpp_port(const struct gateway *gw)
 uint16_t gateway_callback_port(const struct gateway *gw)
 {
     return gw->callback_port;
+}
+
+uint16_t gateway_admin_port(const struct gateway *gw)
+{
+    return gw->admin->port;
+}
+
+void gateway_set_lab(struct gateway *gw, const struct gateway_lab *lab)
+{
+    gw->lab = lab;
+}
+
+int gateway_set_file(struct gateway *gw, const char *path)
+{
+    free(gw->config_file);
+    gw->config_file = strdup(path);
+    return gw->config_file == NULL ? ERR_NOMEM : 0;
 }
 
 /* --- drain and stop ----------------------------------------------------------------------------------------------- */
@@ -295,6 +318,7 @@ void gateway_destroy(struct gateway *gw)
     if (gw == NULL)
         return;
     gw->stopped = gw->draining = true;
+    admin_destroy(gw);
     if (gw->smpp != NULL)
         smpp_server_destroy(gw->smpp);
     while (gw->listeners != NULL) {
@@ -326,6 +350,9 @@ void gateway_destroy(struct gateway *gw)
     join_finish(gw);
     book_destroy(gw->book);
     heap_finish(&gw->due);
+    watch_finish(&gw->watch);
+    free(gw->config_file);
+    free(gw->restart_needed);
     free(gw->fresh);
     free(gw->starting);
     free(gw->account_of);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "config/config.h"
 
@@ -21,6 +22,22 @@ uint16_t gateway_callback_port(const struct gateway *gw);
 /* Reads smpp.tls's files again for connections to come; those there are keep what they have. Returns 0, or ERR_CONFIG with
  * a line in the log: then the certificates read before stay. */
 int gateway_reload_certificates(struct gateway *gw);
+uint16_t gateway_admin_port(const struct gateway *gw); /* 0: none */
+
+/* What the lab lets the administration do with its simulated aggregator. */
+struct gateway_lab {
+    void *owner;
+    void (*read_behaviour)(void *owner, struct buf *out);
+    int (*write_behaviour)(void *owner, const char *json, size_t len, char why[256]);
+    int (*incoming)(void *owner, const char *phone, const char *to, const char *text, const char *sms_id);
+};
+/* `lab` must outlive the gateway. */
+void gateway_set_lab(struct gateway *gw, const struct gateway_lab *lab);
+/* The file gateway_reload reads; copied. */
+int gateway_set_file(struct gateway *gw, const char *path) MUST_CHECK;
+/* Reads the file again and follows it. Returns 0 and the keys that need a restart, one a line (empty: none); ERR_CONFIG
+ * and what is wrong, ERR_STATE: nothing has changed. */
+int gateway_reload(struct gateway *gw, struct buf *report) MUST_CHECK;
 /* Stops accepting, unbinds, lets what is in flight finish until drain_timeout, flushes the store; then `on_stopped`. */
 void gateway_drain(struct gateway *gw, void (*on_stopped)(void *owner), void *owner);
 /* After on_stopped, or at once. The loop must run until it has nothing left. */

@@ -19,16 +19,19 @@
 #include "gateway/book.h"
 #include "gateway/gateway.h"
 #include "gateway/heap.h"
+#include "gateway/keeping.h"
 #include "gateway/lane.h"
 #include "gateway/message.h"
 #include "gateway/meters.h"
 #include "gateway/profile.h"
 #include "gateway/store.h"
+#include "gateway/watch.h"
 #include "http/http.h"
 #include "smpp/smpp.h"
 
 struct account;
 struct upstream;
+struct admin;
 
 /* Messages of one account that wait for one upstream: urgent and bulk are two queues. */
 struct queue {
@@ -174,10 +177,18 @@ struct gateway {
     void (*on_stopped)(void *owner);
     void *owner;
     int64_t started_ms;
-    struct joins *joins;            /* join.c: long messages whose parts come in */
-    struct group *groups;           /* group.c: who waits for whose outcome */
-    struct lane divided;            /* group.c: at start, messages to look after */
-    struct multi *multis;           /* multi.c: sets that wait for their answer */
+    struct joins *joins;  /* join.c: long messages whose parts come in */
+    struct group *groups; /* group.c: who waits for whose outcome */
+    struct lane divided;  /* group.c: at start, messages to look after */
+    struct multi *multis; /* multi.c: sets that wait for their answer */
+    uint64_t started_mono_ms;
+    struct admin *admin;
+    struct watch watch;
+    struct keeping keeping;
+    struct store_stats store_seen;
+    const struct gateway_lab *lab;  /* NULL: no lab */
+    char *config_file;              /* NULL: no file to reload */
+    char *restart_needed;           /* keys of the last reload that wait for a restart; NULL none */
     uint32_t short_next, short_end; /* shortid.c: ids reserved and not yet used */
     uint16_t smpp_port, callback_port;
 };
@@ -196,6 +207,7 @@ uint32_t account_on_bind(void *owner, const struct smpp_bind *bind, const struct
 void account_on_bound(void *owner, const struct smpp_session_info *session);
 void account_on_unbound(void *owner, const struct smpp_session_info *session, const char *why);
 void account_finish_all(struct gateway *gw);
+bool account_address_allowed(const struct cfg_esme *cfg, const char *address);
 /* The id as this account sees it. */
 void account_id_text(const struct account *account, uint64_t public_id, char out[SMPP_ID_MAX + 1]);
 
@@ -208,7 +220,19 @@ struct upstream *route_upstream(struct gateway *gw, const struct account *accoun
 /* NULL: no rule matches. */
 struct account *route_incoming(struct gateway *gw, const char *to, const char *text);
 
+/* answer.c: smpp_answer and its kin, for tickets of sessions and of HTTP exchanges alike */
+int answer_ticket(struct gateway *gw, const struct smpp_ticket *ticket, uint32_t status, const char *message_id);
+int answer_ticket_pdu(struct gateway *gw, const struct smpp_ticket *ticket, struct smpp_pdu *response);
+bool answer_left(struct gateway *gw, const struct smpp_ticket *ticket);
+
+/* listen.c */
+struct smpp_server_opts gateway_smpp_opts(const struct cfg_smpp *cfg);
+
 /* submit.c */
+struct reading; /* read_sm.h */
+/* The message a PDU asks for, with its account and upstream: views into the PDU and into the gateway's scratch. */
+uint32_t submit_read(struct gateway *gw, struct account *account, const struct smpp_session_info *session,
+                     const struct smpp_pdu *pdu, struct reading *reading, struct message *m);
 uint32_t submit_on_request(void *owner, const struct smpp_ticket *ticket, const struct smpp_session_info *session,
                            const struct smpp_pdu *pdu);
 /* Takes a message into the turn's batch; `ticket` NULL when no ESME waits for the answer (then `done` is told). */
@@ -242,6 +266,8 @@ void upstream_resume(struct upstream *up);
 void upstream_destroy_all(struct gateway *gw);
 const char *upstream_url(struct upstream *up, const char *path, char out[512]);
 struct smsc_login upstream_login(const struct upstream *up);
+/* Appends the body of a request that would send this message alone. */
+void upstream_write_request(struct upstream *up, const struct message *m, struct buf *out);
 /* The request of a durable send leaves as soon as a connection is free (first time or again with the same id). */
 void upstream_ready(struct send *send);
 /* Claims that have not left go back to their queues. */

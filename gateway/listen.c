@@ -24,10 +24,11 @@ static const struct smpp_server_ops smpp_ops = {
     .on_unbound = account_on_unbound,
     .on_request = submit_on_request,
     .on_deliver_end = deliver_on_end,
+    .on_pdu = watch_on_pdu,
     .on_trouble = on_trouble,
 };
 
-static struct smpp_server_opts smpp_opts(const struct cfg_smpp *cfg)
+struct smpp_server_opts gateway_smpp_opts(const struct cfg_smpp *cfg)
 {
     return (struct smpp_server_opts){
         .system_id = cfg->system_id,
@@ -84,7 +85,7 @@ int gateway_reload_certificates(struct gateway *gw)
 int listen_smpp(struct gateway *gw, char why[256])
 {
     const struct cfg_smpp *cfg = &gw->config->smpp;
-    struct smpp_server_opts opts = smpp_opts(cfg);
+    struct smpp_server_opts opts = gateway_smpp_opts(cfg);
     char reason[256] = "";
 
     int err = smpp_server_create(gw->loop, &opts, &smpp_ops, gw, &gw->smpp);

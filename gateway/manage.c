@@ -27,7 +27,7 @@ struct manage { /* a request whose records are being read */
 
 static void manage_end(struct manage *q, uint32_t status)
 {
-    smpp_answer(q->gw->smpp, &q->ticket, status, NULL);
+    answer_ticket(q->gw, &q->ticket, status, NULL);
     message_destroy(q->with);
     free(q);
 }
@@ -120,7 +120,7 @@ static void on_query_records(void *owner, int err, struct message **records, siz
         smpp_time_absolute(s.final_ms, final_date);
         response.final_date = smpp_str(final_date);
     }
-    (void)smpp_answer_pdu(q->gw->smpp, &q->ticket, &response);
+    (void)answer_ticket_pdu(q->gw, &q->ticket, &response);
     free(q);
 }
 

@@ -2,6 +2,8 @@
 /* meters.c - the metric families and their label names. */
 #include "gateway/meters.h"
 
+#include "version.h"
+
 static const double batch_sizes[] = { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000 };
 static const double seconds[] = { 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30 };
 
@@ -15,6 +17,10 @@ static struct metric *histogram(const char *name, const char *help, const char *
 
 void meters_register(struct gateway_meters *m)
 {
+    struct metric *build =
+        metric_register(METRIC_GAUGE, "smppbridge_build_info", "The version, as a label.", "version");
+
+    metric_cell(build, METRIC_VALUES(SMPPBRIDGE_VERSION))->value = 1;
     m->messages = metric_register(METRIC_COUNTER, "smppbridge_messages_total", "Messages that reached a state.",
                                   "system_id,upstream,state");
     m->receipts =
@@ -24,7 +30,8 @@ void meters_register(struct gateway_meters *m)
     m->requests = metric_register(METRIC_COUNTER, "smppbridge_upstream_requests_total", "Requests to upstreams.",
                                   "upstream,method,outcome");
     m->pdus = metric_register(METRIC_COUNTER, "smppbridge_pdus_total", "SMPP PDUs.", "direction,command,status");
-    m->queue = metric_register(METRIC_GAUGE, "smppbridge_queue_messages", "Messages waiting.", "queue,name");
+    m->queue =
+        metric_register(METRIC_GAUGE, "smppbridge_queue_messages", "Messages waiting.", "queue,system_id,upstream");
     m->sessions = metric_register(METRIC_GAUGE, "smppbridge_sessions", "Bound sessions.", "system_id,type");
     m->throttled =
         metric_register(METRIC_COUNTER, "smppbridge_throttled_total", "Submits answered ESME_RTHROTTLED.", "system_id");

@@ -12,7 +12,7 @@ struct gateway_meters {
     struct metric *callbacks; /* kind, outcome */
     struct metric *requests;  /* upstream, method, outcome */
     struct metric *pdus;      /* direction, command, status */
-    struct metric *queue;     /* queue, name */
+    struct metric *queue;     /* queue, system_id or upstream */
     struct metric *sessions;  /* system_id, type */
     struct metric *throttled; /* system_id */
     struct metric *logins;    /* outcome */
@@ -27,7 +27,7 @@ struct account_meters {
 };
 
 struct upstream_meters {
-    struct metric_cell *send_seconds, *batch, *balance;
+    struct metric_cell *send_seconds, *batch, *balance, *waiting, *in_flight;
 };
 
 void meters_register(struct gateway_meters *m);

@@ -75,7 +75,7 @@ static void answer(struct gateway *gw, struct multi *multi)
         for (size_t i = 0; i < multi->refused_count; i++)
             dests[i] = multi->refused[i].dest;
     }
-    int err = smpp_answer_pdu(gw->smpp, &multi->ticket, &response);
+    int err = answer_ticket_pdu(gw, &multi->ticket, &response);
     if (err != 0 && err != ERR_GONE)
         log_error("submit_multi not answered", "sys=%s error=%s", multi->account->system_id, err_name(err));
     for (size_t i = 0; i < multi->id_count; i++) {

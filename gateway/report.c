@@ -188,6 +188,7 @@ int report_apply(struct gateway *gw, struct item *item, const struct report *rep
     struct message *m = item->m;
 
     UNUSED(outcome_of_status(report->status, &final));
+    trail_add(gw->watch.trail, m->id, TRAIL_CALLBACK, (uint64_t)report->err, report->status);
     if (report->aside != NULL && store_note(gw->store, m->id, clock_wall_ms(), report->aside) != 0)
         log_warn("details of a status not noted", "msg=%llu", (unsigned long long)m->id);
     if (m->p.state == MESSAGE_DELIVERING || m->p.state == MESSAGE_CLOSED)

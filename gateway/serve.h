@@ -9,7 +9,7 @@
 #include "gateway/gateway.h"
 
 /* Runs the loop. SIGTERM, SIGINT: drain, destroy, then `on_end` (may be NULL) closes what else lives on the loop; a second
- * one ends the process at once. Returns when the loop has nothing left. */
+ * one ends the process at once. SIGHUP: reload. Returns when the loop has nothing left. */
 void serve_until_signal(uv_loop_t *loop, struct gateway *gw, void (*on_end)(void *owner), void *owner);
 
 #endif

@@ -60,7 +60,10 @@ static void answer(struct gateway *gw, struct item *item, uint32_t status)
         return;
     item->answered = true;
     account_id_text(account_by_number(gw, item->m->p.esme), item->m->public_id, id);
-    smpp_answer(gw->smpp, &item->ticket, status, status == STATUS_ROK ? id : NULL);
+    answer_ticket(gw, &item->ticket, status, status == STATUS_ROK ? id : NULL);
+    trail_add(gw->watch.trail, item->m->id, TRAIL_ANSWERED, 0, status);
+    if (item->taken_ns != 0)
+        watch_answered(gw, item->taken_ns);
 }
 
 /* What a message that does not go straight into its queue waits for. */
@@ -99,6 +102,7 @@ static void on_stored(void *owner, uint64_t cookie, int err)
         account->meters.refused->value += 1;
         item->m->p.state = MESSAGE_CLOSED; /* was never taken: queues and sends pass over it */
     } else {
+        trail_add(gw->watch.trail, item->m->id, TRAIL_STORED, 0, 0);
         answer(gw, item, STATUS_ROK);
         account->meters.accepted->value += 1;
     }
@@ -137,6 +141,7 @@ int submit_take(struct gateway *gw, struct message *m, const struct smpp_ticket 
         item->has_ticket = true;
         item->answered = false;
         item->ticket = *ticket;
+        item->taken_ns = clock_mono_ns();
     }
     int err = fresh_add(gw, item);
     if (err == 0 && m->p.state == MESSAGE_QUEUED)
@@ -183,6 +188,7 @@ static uint32_t handle_submit(struct gateway *gw, const struct smpp_ticket *tick
     struct message *m = message_create(&facts);
     if (m == NULL || submit_take(gw, m, ticket) != 0)
         return STATUS_RSYSERR;
+    trail_add(gw->watch.trail, facts.id, TRAIL_RECEIVED, session->n, pdu->sequence_number);
     return SMPP_LATER;
 }
 

@@ -28,6 +28,8 @@ int upstream_create(struct gateway *gw, const char *name, struct upstream **out)
     up->ready_end = &up->ready;
     up->meters.send_seconds = metric_cell(gw->meters.upstream_seconds, METRIC_VALUES(name, "send"));
     up->meters.batch = metric_cell(gw->meters.batch, METRIC_VALUES(name));
+    up->meters.waiting = metric_cell(gw->meters.queue, METRIC_VALUES("send", "", name));
+    up->meters.in_flight = metric_cell(gw->meters.queue, METRIC_VALUES("in_flight", "", name));
     up->meters.balance = metric_cell(gw->meters.balance, METRIC_VALUES(name));
     up->next = gw->upstreams;
     gw->upstreams = up;
@@ -128,6 +130,8 @@ void upstream_resume(struct upstream *up)
 /* After a request that provably did not arrive: wait longer each time [retry of the configuration]. */
 static void back_off(struct upstream *up)
 {
+    if (up->cfg == NULL)
+        return; /* taken out of the configuration meanwhile: nothing is sent any more */
     double wait = (double)up->cfg->retry_first_ms * pow(up->cfg->retry_factor, up->failures);
 
     if (up->failures < 1000)
@@ -150,6 +154,34 @@ static uint32_t valid_minutes(const struct message *m)
     return left_ms >= 1440 * 60000LL ? 1440 : (uint32_t)((left_ms + 59999) / 60000);
 }
 
+static struct smsc_line line_of(const struct message *m)
+{
+    return (
+        struct smsc_line){ .phone = m->dest.at, .sender = m->source.at, .text = m->text.at, .text_len = m->text.len };
+}
+
+/* What the members of a request have in common. */
+static void fill_common(struct upstream *up, const struct message *m, struct smsc_send *out, struct extra *extra)
+{
+    out->kind = m->binary ? SMSC_BINARY : m->channel;
+    extra_fill(up->cfg->extra, m->extra.at, m->extra.len, extra, out);
+    out->valid_minutes = valid_minutes(m);
+    out->pid = m->protocol_id;
+    out->dcs = m->data_coding;
+    out->has_pid_dcs = m->binary && (m->protocol_id != 0 || m->data_coding != 0);
+}
+
+void upstream_write_request(struct upstream *up, const struct message *m, struct buf *out)
+{
+    struct smsc_line line = line_of(m);
+    struct smsc_send request = { .id = "s0", .lines = &line, .line_count = 1 };
+    struct smsc_login login = upstream_login(up);
+    struct extra extra;
+
+    fill_common(up, m, &request, &extra);
+    smsc_build_send(&login, &request, out);
+}
+
 /* The members' lines, from the book: they are pinned while the send holds its slot. */
 static bool fill_request(const struct send *send, struct smsc_line *lines, struct smsc_send *out, struct extra *extra)
 {
@@ -161,17 +193,10 @@ static bool fill_request(const struct send *send, struct smsc_line *lines, struc
         if (item == NULL)
             return false;
         const struct message *m = item->m;
-        lines[i] = (struct smsc_line){
-            .phone = m->dest.at, .sender = m->source.at, .text = m->text.at, .text_len = m->text.len
-        };
-        if (i == 0) {
-            out->kind = m->binary ? SMSC_BINARY : m->channel;
-            extra_fill(send->upstream->cfg->extra, m->extra.at, m->extra.len, extra, out);
-            out->valid_minutes = valid_minutes(m);
-            out->pid = m->protocol_id;
-            out->dcs = m->data_coding;
-            out->has_pid_dcs = m->binary && (m->protocol_id != 0 || m->data_coding != 0);
-        }
+        lines[i] = line_of(m);
+        if (i == 0)
+            fill_common(send->upstream, m, out, extra);
+        trail_add(gw->watch.trail, m->id, TRAIL_SENT, send->upid, send->tries);
     }
     out->lines = lines;
     out->line_count = send->member_count;
@@ -561,6 +586,12 @@ static void on_error_reply(struct send *send, const struct smsc_send_reply *repl
     }
 }
 
+static void trail_reply(const struct send *send, int what)
+{
+    for (size_t i = 0; i < send->member_count; i++)
+        trail_add(send->upstream->gateway->watch.trail, send->members[i].id, TRAIL_REPLY, send->upid, what);
+}
+
 static void on_reply(void *owner, uint64_t cookie, const struct http_reply_in *http)
 {
     struct gateway *gw = owner;
@@ -572,6 +603,8 @@ static void on_reply(void *owner, uint64_t cookie, const struct http_reply_in *h
     struct upstream *up = send->upstream;
     up->requesting--;
     metric_observe(up->meters.send_seconds, (double)http->took_us / 1e6);
+    if (http->outcome != HTTP_ANSWERED)
+        trail_reply(send, http->outcome == HTTP_NOT_SENT ? TRAIL_NOT_SENT : TRAIL_NO_REPLY);
     if (http->outcome == HTTP_NOT_SENT) {
         meters_count3(gw->meters.requests, up->name, "send", "not_sent");
         log_warn("upstream not reached", "upstream=%s reason=%s", up->name, http->why);
@@ -592,6 +625,10 @@ static void on_reply(void *owner, uint64_t cookie, const struct http_reply_in *h
         return;
     }
     smsc_parse_send(http->status, http->body, http->body_len, &reply);
+    if (reply.kind != SMSC_REPLY_UNCLEAR)
+        trail_reply(send, reply.kind == SMSC_REPLY_OK ? 0 : reply.error_code);
+    else
+        trail_reply(send, TRAIL_NO_REPLY);
     switch (reply.kind) {
     case SMSC_REPLY_OK:
         meters_count3(gw->meters.requests, up->name, "send", "ok");
@@ -623,6 +660,8 @@ static void on_reply(void *owner, uint64_t cookie, const struct http_reply_in *h
 
 void upstream_tick(struct upstream *up, uint64_t now_ms)
 {
+    up->meters.waiting->value = (double)queue_waiting(up);
+    up->meters.in_flight->value = up->in_flight;
     reconcile_tick(up, now_ms);
     poll_tick(up, now_ms);
     upstream_pump(up);

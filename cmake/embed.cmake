@@ -1,0 +1,18 @@
+# Files into the program: cmake -DOUT=FILE.c -DDIR=FOLDER -P embed.cmake writes each file of FOLDER as an array of bytes
+# and the table web_files. No tool but cmake is needed.
+file(GLOB names RELATIVE "${DIR}" "${DIR}/*")
+list(SORT names)
+set(arrays "")
+set(table "")
+set(number 0)
+foreach(name ${names})
+    file(READ "${DIR}/${name}" hex HEX)
+    string(LENGTH "${hex}" digits)
+    math(EXPR length "${digits} / 2")
+    string(REGEX REPLACE "(................................................................)" "\\1\n" lines "${hex}")
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${lines}")
+    string(APPEND arrays "static const unsigned char file${number}[] = {\n${bytes}0 };\n")
+    string(APPEND table "    { \"${name}\", (const char *)file${number}, ${length} },\n")
+    math(EXPR number "${number} + 1")
+endforeach()
+file(WRITE "${OUT}" "/* made by cmake/embed.cmake */\n#include \"web_files.h\"\n\n${arrays}\nconst struct web_file web_files[] = {\n${table}};\nconst size_t web_file_count = ${number};\n")

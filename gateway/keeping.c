@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* keeping.c - retention, and words about a full disk, a clock that jumps and descriptors that run out. */
+#include "gateway/keeping.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "gateway/internal.h"
+
+enum { EXPIRE_EVERY_MS = 60000, JUMP_MS = 5000 };
+
+static void expire(struct gateway *gw, uint64_t now_ms)
+{
+    int64_t keep_ms = (int64_t)gw->config->store.keep_ms;
+
+    if (now_ms < gw->keeping.next_expire_ms)
+        return;
+    gw->keeping.next_expire_ms = now_ms + EXPIRE_EVERY_MS;
+    if (keep_ms > 0)
+        store_expire(gw->store, clock_wall_ms() - keep_ms);
+}
+
+static void look_at_store(struct gateway *gw)
+{
+    bool sick = !store_healthy(gw->store);
+
+    if (sick && !gw->keeping.store_was_sick)
+        log_error("the store cannot be written: submits are answered ESME_RSYSERR until it can", "waiting=%zu",
+                  store_waiting(gw->store));
+    else if (!sick && gw->keeping.store_was_sick)
+        log_warn("the store can be written again", "waiting=%zu", store_waiting(gw->store));
+    gw->keeping.store_was_sick = sick;
+}
+
+static void look_at_clock(struct gateway *gw, uint64_t now_ms)
+{
+    int64_t offset = clock_wall_ms() - (int64_t)now_ms;
+    int64_t jump = offset - gw->keeping.wall_offset_ms;
+
+    if (gw->keeping.has_offset && (jump > JUMP_MS || jump < -JUMP_MS))
+        log_warn("the wall clock has jumped", "by_ms=%lld", (long long)jump);
+    gw->keeping.wall_offset_ms = offset;
+    gw->keeping.has_offset = true;
+}
+
+static size_t open_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    size_t count = 0;
+
+    if (dir == NULL)
+        return 0;
+    while (readdir(dir) != NULL)
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* Above nine tenths of the limit connections will soon be refused: said before it happens. */
+static void look_at_descriptors(struct gateway *gw, uint64_t now_ms)
+{
+    struct rlimit limit;
+
+    if (now_ms / 1000 % 10 != 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    bool few = open_descriptors() > limit.rlim_cur / 10 * 9;
+    if (few && !gw->keeping.few_descriptors)
+        log_warn("file descriptors are running out", "limit=%llu", (unsigned long long)limit.rlim_cur);
+    gw->keeping.few_descriptors = few;
+}
+
+void keeping_beat(struct gateway *gw)
+{
+    uint64_t now_ms = clock_mono_ms();
+
+    expire(gw, now_ms);
+    look_at_store(gw);
+    look_at_clock(gw, now_ms);
+    look_at_descriptors(gw, now_ms);
+}
