@@ -9,5 +9,6 @@
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_lab(int argc, char **argv);
+int command_smsc(int argc, char **argv);
 
 #endif

@@ -24,6 +24,7 @@ static const struct command {
     { "send", lab_cmd_send, "an ESME: submit one message" },
     { "listen", lab_cmd_listen, "an ESME: print each deliver_sm as one JSON object a line" },
     { "load", lab_cmd_load, "an ESME: load generator" },
+    { "smsc", command_smsc, "the upstream account: balance, cost, history, operator, wait-call ..." },
 };
 
 static void usage(FILE *to)

@@ -41,7 +41,7 @@ struct call {
     unsigned settings; /* client->settings when the handle was set up; an outdated handle is not pooled again */
     /* as set in the handle; set again only when they differ */
     char *url;
-    char *content_type;
+    char *header_text; /* the lines of `headers` */
     struct curl_slist *headers;
     bool is_post;
     uint64_t timeout_ms;
@@ -127,7 +127,7 @@ static void call_destroy(struct call *call)
         curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
     free(call->url);
-    free(call->content_type);
+    free(call->header_text);
     buf_finish(&call->body);
     buf_finish(&call->reply);
     free(call);
@@ -222,30 +222,63 @@ static int set_url(struct call *call, const char *url)
     return 0;
 }
 
-static int set_headers(struct call *call, const char *content_type)
+/* The lines as one text: a call keeps its list as long as they are the same. */
+static int headers_text(const char *content_type, const char *const *headers, struct buf *out)
 {
-    char line[256];
-    char *copy;
-    struct curl_slist *list, *longer;
-
-    if (call->content_type != NULL && strcmp(call->content_type, content_type) == 0)
-        return 0;
-    if (strpbrk(content_type, "\r\n") != NULL || strlen(content_type) > sizeof line - 32)
+    if (content_type != NULL)
+        buf_addf(out, "Content-Type: %s", content_type);
+    buf_addc(out, '\n');
+    for (; headers != NULL && *headers != NULL; headers++) {
+        if (strpbrk(*headers, "\r\n") != NULL)
+            return ERR_SYNTAX;
+        buf_addf(out, "%s\n", *headers);
+    }
+    if (content_type != NULL && strpbrk(content_type, "\r\n") != NULL)
         return ERR_SYNTAX;
-    snprintf(line, sizeof line, "Content-Type: %s", content_type);
-    list = curl_slist_append(NULL, "Expect:"); /* no second round trip before a large body */
-    longer = list == NULL ? NULL : curl_slist_append(list, line);
-    copy = strdup(content_type);
-    if (longer == NULL || copy == NULL) {
+    return out->failed ? ERR_SYNTAX : 0;
+}
+
+static int append_header(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*list, line);
+
+    if (longer == NULL)
+        return ERR_NOMEM;
+    *list = longer;
+    return 0;
+}
+
+static int set_headers(struct call *call, const char *content_type, const char *const *headers)
+{
+    struct curl_slist *list = NULL;
+    struct buf text;
+
+    buf_init(&text, 8192);
+    int err = headers_text(content_type, headers, &text);
+    if (err != 0 || (call->header_text != NULL && strcmp(call->header_text, buf_text(&text)) == 0)) {
+        buf_finish(&text);
+        return err;
+    }
+    char *copy = strdup(buf_text(&text));
+    err = copy == NULL ? ERR_NOMEM : append_header(&list, "Expect:"); /* no second round trip before a large body */
+    for (char *line = text.data, *next; err == 0 && line != NULL && *line != '\0'; line = next) {
+        next = strchr(line, '\n');
+        if (next != NULL)
+            *next++ = '\0';
+        if (*line != '\0')
+            err = append_header(&list, line);
+    }
+    buf_finish(&text);
+    if (err != 0) {
         curl_slist_free_all(list);
         free(copy);
-        return ERR_NOMEM;
+        return err;
     }
-    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, longer);
+    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, list);
     curl_slist_free_all(call->headers);
-    call->headers = longer;
-    free(call->content_type);
-    call->content_type = copy;
+    call->headers = list;
+    free(call->header_text);
+    call->header_text = copy;
     return 0;
 }
 
@@ -262,10 +295,13 @@ static int call_set_up(struct call *call, const struct http_request_out *request
         call->timeout_ms = timeout_ms;
     }
     buf_clear(&call->body);
-    if (is_post) {
-        err = set_headers(call, request->content_type != NULL ? request->content_type : default_type);
+    const char *type = request->content_type != NULL ? request->content_type : is_post ? default_type : NULL;
+    if (type != NULL || request->headers != NULL || call->header_text != NULL) {
+        err = set_headers(call, type, request->headers);
         if (err != 0)
             return err;
+    }
+    if (is_post) {
         buf_add(&call->body, request->body, request->body_len);
         if (call->body.failed)
             return ERR_NOMEM;
@@ -275,9 +311,6 @@ static int call_set_up(struct call *call, const struct http_request_out *request
     } else if (call->is_post) {
         curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, NULL);
         curl_easy_setopt(call->easy, CURLOPT_HTTPGET, 1L);
-        curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
-        free(call->content_type);
-        call->content_type = NULL;
     }
     call->is_post = is_post;
     return 0;

@@ -32,7 +32,8 @@ struct http_request_out {
     const char *content_type; /* NULL: application/x-www-form-urlencoded when there is a body */
     const char *body;         /* copied */
     size_t body_len;
-    uint64_t timeout_ms; /* 0 = the client's */
+    uint64_t timeout_ms;        /* 0 = the client's */
+    const char *const *headers; /* further ones, "Name: value", NULL at the end; NULL none */
 };
 
 enum http_outcome {

@@ -192,3 +192,27 @@ void smsc_soap_build_balance(const struct smsc_login *login, struct buf *out)
         elements(out, "apikey", login->api_key);
     end(out, "balance");
 }
+
+void smsc_soap_build_any(const struct smsc_login *login, const char *wrapper, const struct smsc_param *given,
+                         size_t count, const struct smsc_param *query, size_t query_count, bool has_query,
+                         struct buf *out)
+{
+    struct smsc_put put;
+    struct buf text;
+
+    buf_init(&text, out->max);
+    put_key(&put, login, &text);
+    for (size_t i = 0; i < query_count; i++)
+        smsc_puts(&put, query[i].name, query[i].value);
+    begin(out, wrapper);
+    add_login(out, login);
+    if (has_key(login) && !has_query)
+        elements(out, "apikey", login->api_key);
+    for (size_t i = 0; i < count; i++)
+        elements(out, given[i].name, given[i].value);
+    if (has_query)
+        element(out, "query", buf_text(&text), text.len);
+    end(out, wrapper);
+    out->failed = out->failed || text.failed;
+    buf_finish(&text);
+}

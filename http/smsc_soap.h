@@ -19,4 +19,13 @@ void smsc_soap_parse_status(int http_status, const char *body, size_t len, struc
 void smsc_soap_build_balance(const struct smsc_login *login, struct buf *out);
 void smsc_soap_parse_balance(int http_status, const char *body, size_t len, struct smsc_balance_reply *out);
 
+/* A method of which only the words matter: `elements` go into the wrapper (account_methods.c knows their order), `query`
+ * percent-encoded into <query> when `has_query`. */
+void smsc_soap_build_any(const struct smsc_login *login, const char *wrapper, const struct smsc_param *elements,
+                         size_t count, const struct smsc_param *query, size_t query_count, bool has_query,
+                         struct buf *out);
+/* What stands in `result` as one flat JSON object, appended to `out` when the reply is SMSC_REPLY_OK. */
+enum smsc_reply_kind smsc_soap_parse_any(int http_status, const char *body, size_t len, const char *result,
+                                         int *out_error, char out_text[96], struct buf *out);
+
 #endif

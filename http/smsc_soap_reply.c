@@ -220,3 +220,54 @@ void smsc_soap_parse_balance(int http_status, const char *body, size_t len, stru
         out->kind = SMSC_REPLY_UNCLEAR;
     xmlFreeDoc(r.doc);
 }
+
+/* Numbers in the JSON form of the same replies; everything else is text there. */
+static bool is_bare(const char *name, const char *value)
+{
+    static const char *const numbers[] = { "status", "err", "cnt", "sms_cnt", "last_timestamp", "send_timestamp" };
+    size_t digits = strspn(value + (value[0] == '-'), "0123456789");
+
+    if (digits == 0 || digits > 18 || value[(value[0] == '-') + digits] != '\0')
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        if (strcmp(numbers[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+enum smsc_reply_kind smsc_soap_parse_any(int http_status, const char *body, size_t len, const char *result,
+                                         int *out_error, char out_text[96], struct buf *out)
+{
+    struct result r;
+    struct buf text;
+    bool first = true;
+
+    open_result(http_status, body, len, result, &r);
+    *out_error = r.error_code;
+    memcpy(out_text, r.error_text, sizeof r.error_text);
+    if (r.kind == SMSC_REPLY_OK) {
+        buf_init(&text, XML_BODY_MAX);
+        buf_addc(out, '{');
+        for (const xmlNode *node = r.at->children; node != NULL; node = node->next) {
+            const char *name = (const char *)node->name;
+
+            if (node->type != XML_ELEMENT_NODE || xml_has_elements(node))
+                continue;
+            buf_clear(&text);
+            xml_text(node, &text);
+            buf_adds(out, first ? "" : ", ");
+            buf_add_json(out, name, strlen(name));
+            buf_adds(out, ": ");
+            if (is_bare(name, buf_text(&text)))
+                buf_adds(out, buf_text(&text));
+            else
+                buf_add_json(out, buf_text(&text), text.len);
+            first = false;
+        }
+        buf_addc(out, '}');
+        buf_finish(&text);
+    }
+    xmlFreeDoc(r.doc);
+    return r.kind;
+}
