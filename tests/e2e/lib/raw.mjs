@@ -68,14 +68,15 @@ export function bindBody({ system_id = 'demo', password = 'demo', system_type = 
 
 /** A connection. PDUs from the other side queue up in `inbox`; `closed` resolves with what was received in all. */
 export class Peer {
-  constructor(port) {
+  /** `socket`: one made elsewhere (TLS, behind a PROXY header), with the event that says it is ready. */
+  constructor(port, socket, ready = 'connect') {
     this.inbox = [];
     this.received = 0; // bytes
     this.pending = Buffer.alloc(0);
     this.wakers = new Set();
     this.ended = false;
     this.sequence = 1000000;
-    this.socket = net.connect({ host: '127.0.0.1', port, noDelay: true });
+    this.socket = socket ?? net.connect({ host: '127.0.0.1', port, noDelay: true });
     this.socket.on('data', (data) => this.#take(data));
     this.socket.on('error', () => {});
     this.closed = new Promise((resolve) =>
@@ -85,7 +86,8 @@ export class Peer {
         resolve(this);
       }),
     );
-    this.connected = new Promise((resolve, reject) => this.socket.once('connect', resolve).once('error', reject));
+    this.connected = new Promise((resolve, reject) => this.socket.once(ready, resolve).once('error', reject));
+    this.connected.catch(() => {}); // who waits for it is told
   }
 
   #take(data) {
