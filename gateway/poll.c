@@ -20,6 +20,7 @@ enum {
     INTERVAL_LEAST_MS = 15000, /* five questions about one message a minute are allowed [smsc-api 2.4] */
     INTERVAL_MOST_MS = 6 * 3600000,
     MINUTE_MS = 61000,
+    BLIND_EVERY_MS = 1000,
     VALID_MOST_MS = 86400000, /* the aggregator's own longest validity */
     ERR_NO_STATUS = 245,      /* "status not received" [smsc-api 10] */
     FIRST_ANSWERS_HOURS = 1
@@ -363,6 +364,8 @@ static void round_start(struct poll *poll, int64_t wall_ms)
     poll->asked_count = poll->upid_count = 0;
     poll->broken = false;
     poll->blind = !can_ask(up);
+    if (poll->blind) /* no request sets the pace */
+        poll->next_status_ms = clock_mono_ms() + BLIND_EVERY_MS;
     poll->looking = 1; /* this function itself */
     /* sends read from the store may have up to 100 members each, so few of them fill a round */
     for (unsigned n = 0; n < LOOK_AT_ONCE && room >= 100 && heap_pop(&poll->due, wall_ms, &entry); n++) {

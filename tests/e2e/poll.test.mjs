@@ -1,0 +1,116 @@
+// poll.test.mjs - no callback comes: statuses and incoming messages are asked for; both ways together bring nothing twice.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { receiptOf, startWorld, textOf, until } from './lib/world.mjs';
+
+const quick = { status_after: '1s', every: '1s', incoming: '1s' };
+let nextNumber = 3000000;
+const phone = () => `7999${nextNumber++}`;
+
+async function start(t, overrides, behaviour = {}) {
+  const world = await startWorld({ callbacks: null, ...overrides }, { callback: null });
+  t.after(() => world.end());
+  await world.simulator.behave({ limits: 0, ...behaviour });
+  return world;
+}
+const got = (esme, fits, n = 1, within = 20000) => until(`${n} deliveries`, () => esme.delivered.filter(fits).length >= n, within);
+const receipt = (id) => (pdu) => receiptOf(pdu).id === id;
+
+test('by polling alone: receipts, failures, incoming messages and confirming calls', async (t) => {
+  const world = await start(t, { upstream: { poll: quick } });
+  const esme = await world.esme();
+  await world.gateway.line(/listening.*smpp/);
+  const good = await Promise.all(Array.from({ length: 150 }, () => esme.submit({ destination_addr: phone() })));
+  const bad = await esme.submit({ destination_addr: '79000001006' });
+  for (const { message_id } of good) await got(esme, receipt(message_id));
+  await got(esme, receipt(bad.message_id));
+  assert.equal(esme.delivered.length, 151);
+  const failed = esme.delivered.find(receipt(bad.message_id));
+  assert.deepEqual([receiptOf(failed).stat, receiptOf(failed).err], ['UNDELIV', '006']);
+
+  for (let i = 0; i < 20; i++) await world.simulator.incoming({ phone: '79161112233', to: '79030000000', text: `word ${i}` });
+  await world.simulator.send('POST', '/lab/waitcall', { phone: '79167778899' });
+  for (let i = 0; i < 20; i++) await got(esme, (pdu) => textOf(pdu) === `word ${i}`);
+  await got(esme, (pdu) => pdu.source_addr === '79167778899' && textOf(pdu) === '[waitcall]');
+  assert.equal(esme.delivered.length, 172);
+  await esme.close();
+});
+
+test('what came while the gateway was down is asked for when it starts', async (t) => {
+  const world = await start(t, { upstream: { poll: quick } });
+  let esme = await world.esme();
+  await world.simulator.incoming({ phone: '79161112233', to: '79030000000', text: 'before' });
+  await got(esme, (pdu) => textOf(pdu) === 'before');
+  await world.simulator.behave({ delay_min_ms: 1500, delay_max_ms: 1500 });
+  const answers = await Promise.all(Array.from({ length: 20 }, () => esme.submit({ destination_addr: phone() })));
+  await until('all are upstream', async () => (await world.simulator.accepted()).accepted >= 20);
+  await world.gateway.kill();
+  await world.simulator.incoming({ phone: '79161112233', to: '79030000000', text: 'meanwhile' });
+  await until('all have ended', async () => (await world.simulator.accepted()).waiting === 0);
+  await world.gateway.start();
+  esme = await world.esme();
+  for (const { message_id } of answers) await got(esme, receipt(message_id));
+  await got(esme, (pdu) => textOf(pdu) === 'meanwhile');
+  await world.simulator.incoming({ phone: '79161112233', to: '79030000000', text: 'after' });
+  await got(esme, (pdu) => textOf(pdu) === 'after');
+  assert.equal(esme.delivered.length, 22);
+  await esme.close();
+});
+
+for (const [lost_status, stat] of [
+  ['expired', 'EXPIRED'],
+  ['unknown', 'UNKNOWN'],
+])
+  test(`a message nobody can tell about ends ${stat} after its validity`, async (t) => {
+    const world = await start(t, { upstream: { poll: { ...quick, lost_after: '1s' }, lost_status } });
+    const esme = await world.esme();
+    const answer = await esme.submit({ destination_addr: '79000000000', validity_period: '000000000003000R' });
+    assert.equal(answer.command_status, 0);
+    await got(esme, receipt(answer.message_id), 1, 30000);
+    const [pdu] = esme.delivered;
+    assert.deepEqual([receiptOf(pdu).stat, receiptOf(pdu).err], [stat, '245']);
+    await esme.close();
+  });
+
+test('also when the aggregator answers no question and polling is off', async (t) => {
+  const world = await start(t, { upstream: { poll: { status_after: 'off', lost_after: '1s', incoming: 'off' } } }, {});
+  const esme = await world.esme();
+  const answer = await esme.submit({ destination_addr: '79000000000', validity_period: '000000000002000R' });
+  await until('it is upstream', async () => (await world.simulator.accepted()).accepted === 1);
+  await world.simulator.kill();
+  await got(esme, receipt(answer.message_id), 1, 100000);
+  assert.equal(receiptOf(esme.delivered[0]).stat, 'EXPIRED');
+  await esme.close();
+});
+
+test('callbacks and polls together: each event once', async (t) => {
+  const world = await startWorld({ upstream: { poll: quick } });
+  t.after(() => world.end());
+  await world.simulator.behave({ limits: 0, callback_twice: 1, callback_lost: 0.5, delay_min_ms: 900, delay_max_ms: 1300 });
+  const esme = await world.esme();
+  const answers = await Promise.all(Array.from({ length: 200 }, () => esme.submit({ destination_addr: phone() })));
+  for (let i = 0; i < 20; i++) await world.simulator.incoming({ phone: '79161112233', to: '79030000000', text: `both ${i}` });
+  await world.simulator.send('POST', '/lab/waitcall', { phone: '79167778899' });
+  for (const { message_id } of answers) await got(esme, receipt(message_id));
+  for (let i = 0; i < 20; i++) await got(esme, (pdu) => textOf(pdu) === `both ${i}`);
+  await got(esme, (pdu) => textOf(pdu) === '[waitcall]');
+  const asked = (await world.simulator.accepted()).requests;
+  await until('two more polls', async () => (await world.simulator.accepted()).requests >= asked + 2);
+  assert.equal(esme.delivered.length, 221);
+  await esme.close();
+});
+
+test('the limits of the aggregator are kept: one mass request a minute, no error 9', async (t) => {
+  const world = await start(t, { upstream: { poll: { status_after: '1s', every: '2050ms', incoming: '1s' } } }, {
+    limits: 1,
+    time_factor: 30, // its minute takes two seconds
+    duplicates: 0,
+    delay_min_ms: 3000,
+    delay_max_ms: 6000,
+  });
+  const esme = await world.esme();
+  const answers = await Promise.all(Array.from({ length: 100 }, () => esme.submit({ destination_addr: phone() })));
+  for (const { message_id } of answers) await got(esme, receipt(message_id), 1, 60000);
+  assert.equal((await world.simulator.accepted()).errors[9], 0);
+  await esme.close();
+});
