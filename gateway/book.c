@@ -10,6 +10,16 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Ids are numbers that differ in their low bits: one multiplication spreads them. */
+#undef HASH_FUNCTION
+#define HASH_FUNCTION(key, len, hash)                                                                                  \
+    do {                                                                                                               \
+        uint64_t id_;                                                                                                  \
+        memcpy(&id_, (key), sizeof id_);                                                                               \
+        (hash) = (unsigned)((id_ * UINT64_C(0x9E3779B97F4A7C15)) >> 32);                                               \
+    } while (0)
 
 /* Tables of this size would grow in one long step: start large [limits 6]. */
 #undef HASH_INITIAL_NUM_BUCKETS

@@ -28,7 +28,7 @@ enum {
     DEFAULT_MAX_BODY_BYTES = 64 << 10,
     DEFAULT_MAX_CONNECTIONS = 1000,
     DEFAULT_TIMEOUT_S = 30,
-    HEAD_BYTES_MAX = 32 << 10,   /* per connection: request line and headers; above it MHD answers 431 */
+    HEAD_BYTES_MAX = 16 << 10,   /* per connection: request line and headers; above it MHD answers 431 */
     DISCARD_BYTES_MAX = 1 << 20, /* of a chunked body over the limit, read only to be able to answer 413 */
     BACKLOG = 1024,
     HURRIES_MAX = 4, /* MHD 0.9.75 says so throughout a TLS handshake: then ask each millisecond, do not spin */
