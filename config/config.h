@@ -103,6 +103,15 @@ struct cfg_esme {
     enum cfg_mode mode;
 };
 
+struct cfg_limits { /* the aggregator's rules, see gateway/rules.h */
+    uint64_t window_ms, repeat_ms;
+    uint32_t status, status_mass, balance, get, info, wait_call;
+    uint32_t flood_messages;
+    uint64_t flood_gap_ms;
+    uint32_t bad_sends;
+    uint64_t bad_sends_window_ms;
+};
+
 struct cfg_upstream {
     const char *name;
     enum cfg_kind kind;
@@ -122,6 +131,7 @@ struct cfg_upstream {
     double timezone_h;
     uint64_t balance_every_ms;
     double low_balance;
+    struct cfg_limits limits;
     struct cfg_pair *extra;   /* ends with name NULL */
     struct cfg_pair *tlv_map; /* tag -> parameter; ends with name NULL */
 };

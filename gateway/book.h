@@ -27,7 +27,8 @@ struct item {
     bool in_set;     /* `ticket` is answered by multi.c when the whole set is stored */
     bool ending;     /* its outcome is decided and not durable yet */
     bool avoids;     /* `avoid` is a session that did not answer its delivery */
-    bool alone;      /* must travel in a request of its own (a batch with it failed) */
+    bool holds_phone; /* waits for its due time with its phone kept busy; pinned once for that */
+    uint16_t together; /* at most so many in one request, since a larger one with it was refused; 0 no limit */
     struct smpp_ticket ticket;
     struct smpp_session_ref avoid;
     uint64_t taken_ns;          /* mono, when that request came; 0 unknown */

@@ -43,6 +43,12 @@ static void on_linger(uv_timer_t *timer)
     UNUSED(timer); /* waking up is enough: the turn's end pumps */
 }
 
+static void wake_in(struct gateway *gw, uint64_t ms)
+{
+    if (!uv_is_active((uv_handle_t *)&gw->linger) || uv_timer_get_due_in(&gw->linger) > ms)
+        uv_timer_start(&gw->linger, on_linger, ms, 0);
+}
+
 static void end_of_turn(struct gateway *gw)
 {
     if (gw->pump_deliveries) {
@@ -57,8 +63,10 @@ static void end_of_turn(struct gateway *gw)
     }
     for (struct upstream *up = gw->upstreams; up != NULL; up = up->next) {
         upstream_pump(up);
-        if (up->oldest_wait_ms != 0 && !uv_is_active((uv_handle_t *)&gw->linger))
-            uv_timer_start(&gw->linger, on_linger, 1, 0);
+        if (up->oldest_wait_ms != 0)
+            wake_in(gw, 1);
+        else if (up->rate_wait_ms != 0 && up->rate_wait_ms < TICK_MS)
+            wake_in(gw, up->rate_wait_ms);
     }
     submit_flush(gw);
     upstream_flush(gw);
@@ -88,6 +96,15 @@ static void on_due_read(void *owner, uint64_t cookie, int err)
     }
     struct message *m = item->m;
     struct account *account = account_by_number(gw, m->p.esme);
+    bool front = item->holds_phone; /* before those that waited behind it */
+    if (front) {
+        item->holds_phone = false;
+        queue_phone_free(upstream_by_number(gw, m->p.upstream), message_phone(m->dest.at, m->dest.len));
+        book_unpin(gw->book, item);
+        item = book_find(gw->book, cookie); /* closed meanwhile: gone */
+        if (item == NULL)
+            return;
+    }
     if ((m->p.state == MESSAGE_SCHEDULED || m->p.state == MESSAGE_QUEUED) && m->p.due_ms > clock_wall_ms()) {
         /* put off since: its other entry is the one that counts */
     } else if (m->p.state == MESSAGE_SCHEDULED && read_sm_needs_division(m)) {
@@ -100,7 +117,7 @@ static void on_due_read(void *owner, uint64_t cookie, int err)
         divide_check(gw, m->id, m->public_id);
     } else if (m->p.state == MESSAGE_SCHEDULED || m->p.state == MESSAGE_QUEUED) {
         m->p.state = MESSAGE_QUEUED;
-        if (queue_add(gw, account, upstream_by_number(gw, m->p.upstream), m->p.urgent, cookie, false) != 0)
+        if (queue_add(gw, account, upstream_by_number(gw, m->p.upstream), m->p.urgent, cookie, front) != 0)
             log_error("message waits until the next start", "msg=%llu", (unsigned long long)cookie);
     } else if (m->p.state == MESSAGE_DELIVERING) {
         account->postponed--;

@@ -24,6 +24,8 @@
 #include "gateway/message.h"
 #include "gateway/meters.h"
 #include "gateway/profile.h"
+#include "gateway/rate.h"
+#include "gateway/rules.h"
 #include "gateway/store.h"
 #include "gateway/watch.h"
 #include "http/http.h"
@@ -43,6 +45,7 @@ struct queue {
     bool active;               /* linked in the upstream's ring of queues with work */
     struct queue *prev, *next; /* that ring */
     struct queue *sibling;     /* the account's other queues */
+    size_t swept;              /* sweep.c: how far it has looked */
 };
 
 struct bound { /* one session of an account */
@@ -84,6 +87,13 @@ struct busy_phone { /* a destination with a message under way: later ones wait h
     UT_hash_handle hh;
 };
 
+enum { UPSTREAM_URLS_MAX = 8 };
+
+struct url_state { /* one address of an upstream, and its circuit breaker */
+    unsigned failures; /* in a row */
+    uint64_t broken_until_ms;
+};
+
 struct upstream {
     struct gateway *gateway;
     const struct cfg_upstream *cfg; /* NULL: not configured any more: nothing is sent */
@@ -91,10 +101,15 @@ struct upstream {
     uint16_t number;
     struct http_client *http;        /* sends */
     struct http_client *http_status; /* status.php and the rest: its own limit */
+    struct rules *rules;             /* of its login; shared by upstreams with the same one */
     size_t url;                      /* which of cfg->urls is in use */
-    unsigned in_flight;              /* sends claimed: being made durable, ready, under way or unclear */
+    struct url_state urls[UPSTREAM_URLS_MAX];
+    unsigned in_flight;              /* sends claimed: being made durable, ready or under way */
     unsigned requesting;             /* of those, HTTP requests under way */
     struct send *ready, **ready_end; /* durable claims waiting for a connection, first to leave first */
+    size_t unclear_count;            /* sends whose outcome is unknown */
+    struct rate rate;
+    uint64_t rate_wait_ms; /* until the rate leaves something; 0 it is not what we wait for */
     struct queue *active[2]; /* rings of queues with work: [1] urgent, [0] bulk; points at the next to be served */
     size_t active_count[2];
     struct busy_phone *busy;
@@ -104,7 +119,7 @@ struct upstream {
     unsigned failures;        /* in a row, for the backoff */
     uint64_t oldest_wait_ms;  /* mono: since when a batch is being gathered (linger), 0 not */
     struct heap unclear;      /* (mono due, upid): sends to ask about */
-    unsigned asking;          /* status requests under way */
+    unsigned asking;          /* requests of poll.c under way */
     struct poll *poll;        /* poll.c */
     int64_t balance_e6;
     bool has_balance;
@@ -116,16 +131,27 @@ struct send_member {
     uint64_t id;
     uint64_t phone;
     bool done; /* outcome of this member is known: accepted lines of an accepted send wait for status with done false */
+    uint8_t seen; /* enum member_seen: what status.php said while the send was unclear */
 };
+
+enum member_seen { SEEN_UNKNOWN, SEEN_FOUND, SEEN_MISSING };
 
 struct send { /* one request upstream; in memory while any member is open and the table has room */
     uint64_t upid;
     struct upstream *upstream;
     uint8_t state; /* enum store_send_state */
     uint16_t tries;
-    unsigned asked;  /* times its outcome has been asked for */
-    bool holds_slot; /* counts in upstream->in_flight */
+    unsigned asked;  /* rounds of questions about its outcome */
+    bool holds_slot; /* its messages are pinned and their phones busy */
+    bool claimed;    /* counts in upstream->in_flight */
+    bool under_way;  /* counts in upstream->requesting and in its rules */
     bool repeated;   /* sent again with the same id: error 9 then means "perhaps accepted" */
+    bool slow;       /* the upstream may still be at it, or has seen it: a repeat waits for its whole minute */
+    bool ask_all;    /* answers about some members differed: all are asked about */
+    bool asking;     /* a status request is under way, about the member asked_id */
+    uint64_t asked_id;
+    uint8_t url, ask_url; /* of its last request, of its last question */
+    int64_t unclear_ms; /* wall: since when its outcome is unknown */
     int64_t at_ms, replied_ms;
     int32_t error;
     int64_t cost_e6;
@@ -270,10 +296,23 @@ struct smsc_login upstream_login(const struct upstream *up);
 void upstream_write_request(struct upstream *up, const struct message *m, struct buf *out);
 /* The request of a durable send leaves as soon as a connection is free (first time or again with the same id). */
 void upstream_ready(struct send *send);
+/* The next of those; NULL none. */
+struct send *upstream_pop_ready(struct upstream *up);
 /* Claims that have not left go back to their queues. */
 void upstream_unclaim(struct upstream *up);
 /* The upstream has it: slot and phones are free, members wait for their status. */
 void upstream_accepted(struct send *send, int64_t cost_e6);
+/* An address did not answer (`reached` false), or not as it should: the next one is tried, or all wait. */
+void upstream_failed(struct upstream *up, size_t url, bool reached);
+void upstream_balance(struct upstream *up, int64_t balance_e6);
+void upstream_works(struct upstream *up, size_t url);
+bool upstream_is_paused(struct upstream *up);
+
+/* sweep.c */
+/* Ends what has waited longer than its validity or give_up, also while nothing can be sent. */
+void sweep_tick(struct upstream *up);
+/* Has this queued message waited too long? Then it has ended now. */
+bool sweep_expired(struct upstream *up, struct item *item, int64_t now_ms);
 
 /* send.c */
 struct send *send_create(struct gateway *gw, struct upstream *up, uint64_t upid, size_t member_count);
@@ -287,6 +326,11 @@ void send_save(struct gateway *gw, const struct send *send);
 /* "s" and the number: what the upstream sees. */
 void send_id_text(uint64_t upid, char out[24]);
 bool send_id_read(const char *text, uint64_t *out_upid);
+/* Claimed: it will leave as soon as it is durable and a connection is free. Then it leaves; at last it has come back. */
+void send_claim(struct send *send);
+void send_leave(struct send *send);
+void send_back(struct send *send);
+/* Nothing more is sent of it: slot and phones are free. */
 void send_free_slot(struct send *send);
 
 /* outcome.c */
@@ -355,6 +399,12 @@ void incoming_reroute(struct gateway *gw);
 void poll_add(struct send *send);
 void poll_tick(struct upstream *up, uint64_t now_ms);
 void poll_destroy(struct upstream *up);
+
+/* reply.c */
+/* What the upstream answered to a send, or that it did not. */
+void reply_on_send(void *owner, uint64_t cookie, const struct http_reply_in *reply);
+/* The error of any reply that concerns the whole login (2, 4): pauses the upstream. */
+void reply_login_error(struct upstream *up, int error);
 
 /* reconcile.c */
 void reconcile_add(struct send *send, uint64_t after_ms);

@@ -162,8 +162,7 @@ void outcome_requeue(struct gateway *gw, struct item *item, int64_t due_ms, bool
     struct upstream *up = upstream_by_number(gw, m->p.upstream);
 
     m->p.state = MESSAGE_QUEUED;
-    m->p.upid = 0;
-    m->p.due_ms = due_ms;
+    m->p.upid = 0; /* due_ms stays: since then it waits, see is_given_up */
     int err = store_move(gw->store, &m->p, STORE_KEEP, gateway_save_of(gw, m->id));
     if (err == 0)
         book_pin(gw->book, item);

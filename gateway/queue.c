@@ -184,9 +184,8 @@ static bool can_join(const struct item *first, const struct item *item)
 {
     const struct message *a = first->m, *b = item->m;
 
-    return !first->alone && !item->alone && a->channel == b->channel && !a->binary && !b->binary &&
-           a->expires_ms == b->expires_ms && a->extra.len == b->extra.len &&
-           memcmp(a->extra.at, b->extra.at, a->extra.len) == 0;
+    return a->channel == b->channel && !a->binary && !b->binary && a->expires_ms == b->expires_ms &&
+           a->extra.len == b->extra.len && memcmp(a->extra.at, b->extra.at, a->extra.len) == 0;
 }
 
 static bool can_list(const struct message *m)
@@ -196,6 +195,19 @@ static bool can_list(const struct message *m)
     };
 
     return smsc_line_can_list(&line);
+}
+
+/* Too many to this subscriber: waits until the aggregator would not block it any more. Messages held for the same reason
+ * become due together and in order, hence the rounded time. */
+static bool hold_back(struct upstream *up, struct item *item, uint64_t wait_ms)
+{
+    int64_t due_ms = ((clock_wall_ms() + (int64_t)wait_ms) / 100 + 2) * 100;
+
+    if (heap_push(&up->gateway->due, due_ms, item->m->id) != 0)
+        return false;
+    log_warn("held: too many messages to one subscriber", "upstream=%s msg=%llu ms=%llu", up->name,
+             (unsigned long long)item->m->id, (unsigned long long)wait_ms);
+    return true;
 }
 
 enum take { TAKEN, NOT_NOW, AGAIN };
@@ -215,16 +227,20 @@ static enum take take_one(struct queue *q, struct item **out, size_t count)
         lane_pop(&q->lane);
         return AGAIN;
     }
-    if (item->m->expires_ms != 0 && item->m->expires_ms <= clock_wall_ms()) {
+    if (sweep_expired(up, item, clock_wall_ms())) {
         lane_pop(&q->lane);
-        book_pin(gw->book, item);
-        outcome_keep(gw, item, &(struct outcome){ .final = SMPP_STATE_EXPIRED, .status = -100, .cost_e6 = -1 });
-        book_unpin(gw->book, item);
         return AGAIN;
     }
+    if (count > 0 && item->together != 0 && count >= item->together)
+        return NOT_NOW;
     if (count > 0 && (!can_join(out[0], item) || !can_list(item->m) || (count == 1 && !can_list(out[0]->m))))
         return NOT_NOW;
     uint64_t phone = message_phone(item->m->dest.at, item->m->dest.len);
+    uint64_t flood_ms = rules_flood_wait_ms(up->rules, phone, clock_mono_ms());
+    if (flood_ms > 0 && hold_back(up, item, flood_ms)) {
+        lane_pop(&q->lane);
+        return AGAIN;
+    }
     struct busy_phone *busy = busy_find(up, phone);
     if (busy != NULL) {
         if (busy->waiting.count >= PARKED_MAX || lane_push(&busy->waiting, item->m->id) != 0)
@@ -254,8 +270,10 @@ size_t queue_gather(struct upstream *up, struct item **out, size_t max)
             while (took == AGAIN && q->lane.count > 0)
                 took = take_one(q, out, count);
             passed = took == TAKEN ? 0 : passed + 1;
-            if (took == TAKEN && ++count == 1 && out[0]->alone)
-                max = 1;
+            if (took == TAKEN && out[count]->together != 0 && out[count]->together < max)
+                max = out[count]->together;
+            if (took == TAKEN)
+                count++;
             if (q->lane.count == 0)
                 deactivate(q);
             else if (q->active)

@@ -2,19 +2,24 @@
 /*
  * reconcile.c - sends whose outcome is unknown: asked about, never guessed.
  *
- * Such a send keeps its place in flight, its messages stay pinned and its phones busy. status.php is asked for its first
- * open member under the id we chose: found means the request was accepted as a whole; not found (-3) means it was not,
- * and the very same request goes out again under the same id, so that the aggregator's own rule against repeats stands
- * behind us. Found by nobody for give_up: the messages end as unknown.
+ * Such a send keeps its messages pinned and their phones busy, but no place in flight. status.php is asked under the id
+ * we chose: found means that the request was accepted; not found (-3) means that it was not, and the very same request
+ * goes out again under the same id - after a pause and after asking once more, for what was slow may have arrived
+ * meanwhile. Should the aggregator call it a repeat (error 9), the first may be there after all: it is asked about again. Of a batch the first, a middle and the last open
+ * member are asked for; when their answers differ, all are, and each goes its own way.
  */
 #include "gateway/internal.h"
 
-enum { ASK_FIRST_MS = 1000, ASK_AGAIN_MS = 15000, ASK_BEFORE_REPEAT = 1 };
+enum { ASK_AGAIN_MS = 15000, ASK_SLOWLY_MS = 60000 };
 
 void reconcile_add(struct send *send, uint64_t after_ms)
 {
     struct upstream *up = send->upstream;
 
+    if (send->unclear_ms == 0) {
+        send->unclear_ms = clock_wall_ms();
+        up->unclear_count++;
+    }
     if (send->state != SEND_UNCLEAR) {
         send->state = SEND_UNCLEAR;
         send_save(up->gateway, send);
@@ -23,77 +28,204 @@ void reconcile_add(struct send *send, uint64_t after_ms)
         log_error("unclear send waits until the next start", "send=%llu", (unsigned long long)send->upid);
 }
 
-static const struct send_member *first_open(const struct send *send)
+/* A question that was not answered: again, later each time, never more often than five times a window. */
+static void ask_again(struct send *send)
 {
+    uint64_t pause_ms = rules_limits_of(send->upstream->rules)->window_ms / 4;
+
+    if (pause_ms > ASK_AGAIN_MS)
+        pause_ms = ASK_AGAIN_MS;
+    reconcile_add(send, send->asked < 4 ? pause_ms : pause_ms * (ASK_SLOWLY_MS / ASK_AGAIN_MS));
+}
+
+/* ms until "not found" is believed and the same request may leave again. After a time-out the aggregator may still be at
+ * it, and after error 9 it has seen it: then its whole minute has to pass. */
+static uint64_t repeat_wait_ms(const struct send *send)
+{
+    const struct upstream *up = send->upstream;
+    uint64_t hold_ms = send->slow ? rules_limits_of(up->rules)->window_ms : up->cfg->limits.repeat_ms;
+    int64_t age_ms = clock_wall_ms() - send->at_ms;
+
+    if (age_ms < 0 || (uint64_t)age_ms >= hold_ms)
+        return age_ms < 0 ? hold_ms : 0; /* a clock set back: from now */
+    return hold_ms - (uint64_t)age_ms;
+}
+
+static bool is_open(const struct gateway *gw, const struct send_member *member)
+{
+    const struct item *item = member->done ? NULL : book_find(gw->book, member->id);
+
+    return item != NULL && item->m->p.state == MESSAGE_SENDING;
+}
+
+/* The next member to ask about: of the open ones first, middle and last, or all. NULL: this round is over. */
+static struct send_member *next_to_ask(const struct gateway *gw, struct send *send)
+{
+    size_t open = 0, at = 0;
+
+    for (size_t i = 0; i < send->member_count; i++)
+        open += is_open(gw, &send->members[i]);
     for (size_t i = 0; i < send->member_count; i++) {
-        if (!send->members[i].done)
-            return &send->members[i];
+        struct send_member *member = &send->members[i];
+
+        if (!is_open(gw, member))
+            continue;
+        bool sample = at == 0 || at == open / 2 || at == open - 1;
+        at++;
+        if ((send->ask_all || sample) && member->seen == SEEN_UNKNOWN)
+            return member;
     }
     return NULL;
 }
 
-static void ask_again(struct send *send)
+static void forget_answers(struct send *send, enum member_seen which)
 {
-    reconcile_add(send, send->asked < 4 ? ASK_AGAIN_MS : 60000);
+    for (size_t i = 0; i < send->member_count; i++) {
+        if (send->members[i].seen == which)
+            send->members[i].seen = SEEN_UNKNOWN;
+    }
+}
+
+/* Nobody could say for give_up: the receipt says so. */
+static bool given_up(struct send *send)
+{
+    struct gateway *gw = send->upstream->gateway;
+
+    if (send->upstream->cfg == NULL ||
+        clock_wall_ms() - send->unclear_ms < (int64_t)send->upstream->cfg->retry_give_up_ms)
+        return false;
+    log_error("outcome of a send never known", "upstream=%s send=%llu", send->upstream->name,
+              (unsigned long long)send->upid);
+    for (size_t i = 0; i < send->member_count; i++) {
+        struct item *item = book_find(gw->book, send->members[i].id);
+
+        if (item == NULL)
+            continue;
+        if (is_open(gw, &send->members[i]))
+            outcome_keep(gw, item, &(struct outcome){ .final = SMPP_STATE_UNKNOWN, .status = -100, .cost_e6 = -1 });
+        book_unpin(gw->book, item);
+    }
+    send_free_slot(send);
+    if (send->open_count == 0)
+        send_drop(gw, send);
+    return true;
+}
+
+static void repeat(struct send *send)
+{
+    struct upstream *up = send->upstream;
+
+    log_info("unclear send was not accepted: sent again under the same id", "upstream=%s send=%llu", up->name,
+             (unsigned long long)send->upid);
+    forget_answers(send, SEEN_MISSING);
+    send->repeated = true;
+    send->slow = false;
+    send->state = SEND_IN_FLIGHT;
+    send->at_ms = clock_wall_ms(); /* of this try, should the next start have to ask */
+    send_save(up->gateway, send);
+    send_claim(send);
+    upstream_ready(send);
+}
+
+/* All members of this round have been asked for. */
+static void decide(struct send *send)
+{
+    struct gateway *gw = send->upstream->gateway;
+    struct upstream *up = send->upstream;
+    size_t found = 0, missing = 0;
+
+    for (size_t i = 0; i < send->member_count; i++) {
+        const struct send_member *member = &send->members[i];
+
+        /* a member that ended meanwhile was reported by the upstream itself */
+        found += member->done || member->seen == SEEN_FOUND || !is_open(gw, member);
+        missing += is_open(gw, member) && member->seen == SEEN_MISSING;
+    }
+    if (missing == 0) {
+        log_info("unclear send was accepted", "upstream=%s send=%llu", up->name, (unsigned long long)send->upid);
+        upstream_accepted(send, -1);
+        return;
+    }
+    if (found > 0 && !send->ask_all) {
+        send->ask_all = true;
+        reconcile_add(send, 0);
+        return;
+    }
+    uint64_t wait_ms = repeat_wait_ms(send);
+    if (wait_ms > 0) { /* what is slow may still arrive: not found counts only after the window */
+        forget_answers(send, SEEN_MISSING);
+        send->asked++;
+        reconcile_add(send, wait_ms);
+        return;
+    }
+    if (found > 0) {
+        log_info("unclear send was accepted in part", "upstream=%s send=%llu missing=%zu", up->name,
+                 (unsigned long long)send->upid, missing);
+        upstream_accepted(send, -1);
+        return;
+    }
+    if (upstream_is_paused(up))
+        reconcile_add(send, 1000);
+    else
+        repeat(send);
 }
 
 static void on_status(void *owner, uint64_t cookie, const struct http_reply_in *http)
 {
     struct gateway *gw = owner;
     struct send *send = send_find(gw, cookie);
-    struct smsc_status_reply reply;
+    struct smsc_status_reply reply = { 0 };
 
     if (send == NULL)
         return;
     struct upstream *up = send->upstream;
-    up->asking--;
-    if (http->outcome != HTTP_ANSWERED) {
-        meters_count3(gw->meters.requests, up->name, "status", "failed");
-        ask_again(send);
-        return;
-    }
-    smsc_parse_status(http->status, http->body, http->body_len, &reply);
-    if (reply.kind != SMSC_REPLY_OK || reply.count == 0) {
-        meters_count3(gw->meters.requests, up->name, "status", reply.kind == SMSC_REPLY_ERROR ? "error" : "unclear");
-        if (reply.kind == SMSC_REPLY_ERROR && reply.error_code == 2)
-            upstream_pause(up, PAUSE_LOGIN, UINT64_MAX);
-        ask_again(send);
-    } else if (reply.items[0].status != -3) {
-        meters_count3(gw->meters.requests, up->name, "status", "found");
-        log_info("unclear send was accepted", "upstream=%s send=%llu", up->name, (unsigned long long)send->upid);
-        up->failures = 0;
-        struct smsc_status status = reply.items[0];
-        uint64_t upid = send->upid, member_id = first_open(send) == NULL ? 0 : first_open(send)->id;
+    rules_end(up->rules, RULE_STATUS);
+    send->asking = false;
+    struct send_member *member = next_to_ask(gw, send);
+    if (http->outcome == HTTP_ANSWERED)
+        smsc_parse_status(http->status, http->body, http->body_len, &reply);
+    if (http->outcome != HTTP_ANSWERED || reply.kind != SMSC_REPLY_OK || reply.count == 0) {
+        bool error = http->outcome == HTTP_ANSWERED && reply.kind == SMSC_REPLY_ERROR;
 
-        upstream_accepted(send, -1);
-        struct item *item = member_id == 0 ? NULL : book_find(gw->book, member_id);
-        if (item != NULL && item->m->p.upid == upid)
-            report_polled(gw, item, &status);
-        upstream_pump(up);
+        meters_count3(gw->meters.requests, up->name, "status", error ? "error" : "unclear");
+        if (error)
+            reply_login_error(up, reply.error_code);
+        if (error && reply.error_code == 9)
+            rules_status_crowded(up->rules, clock_mono_ms());
+        if (!error)
+            upstream_failed(up, send->ask_url, http->outcome != HTTP_NOT_SENT);
+        send->asked++;
+        ask_again(send);
     } else {
-        meters_count3(gw->meters.requests, up->name, "status", "not_found");
-        up->failures = 0;
-        send->repeated = true;
-        log_info("unclear send was not accepted: sent again under the same id", "upstream=%s send=%llu", up->name,
-                 (unsigned long long)send->upid);
-        send->state = SEND_IN_FLIGHT;
-        send_save(gw, send);
-        upstream_ready(send);
+        struct smsc_status status = reply.items[0];
+
+        rules_login_good(up->rules);
+        upstream_works(up, send->ask_url);
+        meters_count3(gw->meters.requests, up->name, "status", status.status == -3 ? "not_found" : "found");
+        if (member != NULL && member->id == send->asked_id)
+            member->seen = status.status == -3 ? SEEN_MISSING : SEEN_FOUND;
+        if (member != NULL && status.status != -3)
+            report_polled(gw, book_find(gw->book, member->id), &status);
+        reconcile_add(send, 0);
     }
     smsc_status_reply_finish(&reply);
+    upstream_pump(up);
 }
 
-static void ask(struct send *send)
+/* Asks about one member. False: not now, for the rules' sake; *out_wait_ms. */
+static bool ask(struct send *send, struct send_member *member, uint64_t *out_wait_ms)
 {
     struct upstream *up = send->upstream;
     struct gateway *gw = up->gateway;
-    const struct send_member *member = first_open(send);
-    struct item *item = member == NULL ? NULL : book_find(gw->book, member->id);
+    const struct item *item = book_find(gw->book, member->id);
     char id[24], url[512];
+    uint64_t now_ms = clock_mono_ms();
 
-    if (item == NULL) { /* callbacks have told everything meanwhile */
-        upstream_accepted(send, -1);
-        return;
+    uint64_t key = rules_key((const char *)&member->id, sizeof member->id);
+    uint64_t wait_ms = rules_wait_ms(up->rules, RULE_STATUS, key, now_ms);
+    if (wait_ms != 0) {
+        *out_wait_ms = wait_ms == RULES_SLOT ? 20 : wait_ms;
+        return false;
     }
     send_id_text(send->upid, id);
     struct smsc_login login = upstream_login(up);
@@ -106,24 +238,40 @@ static void ask(struct send *send)
                                     .url = upstream_url(up, SMSC_PATH_STATUS, url),
                                     .body = buf_text(&gw->body),
                                     .body_len = gw->body.len };
-    send->asked++;
-    if (http_client_send(up->http_status, &out, on_status, gw, send->upid) != 0)
-        ask_again(send);
-    else
-        up->asking++;
+    if (http_client_send(up->http_status, &out, on_status, gw, send->upid) != 0) {
+        *out_wait_ms = 100;
+        return false;
+    }
+    rules_start(up->rules, RULE_STATUS, key, now_ms);
+    send->asking = true;
+    send->asked_id = member->id;
+    send->ask_url = (uint8_t)up->url;
+    return true;
+}
+
+static void step(struct send *send)
+{
+    uint64_t wait_ms = 0;
+
+    if (send->asking || given_up(send))
+        return;
+    struct send_member *member = next_to_ask(send->upstream->gateway, send);
+    if (member == NULL)
+        decide(send);
+    else if (!ask(send, member, &wait_ms))
+        reconcile_add(send, wait_ms);
 }
 
 void reconcile_tick(struct upstream *up, uint64_t now_ms)
 {
     struct heap_entry entry;
 
-    if (up->cfg == NULL || up->gateway->stopped)
+    if (up->cfg == NULL || up->gateway->stopped || up->pause == PAUSE_LOGIN || up->pause == PAUSE_BLOCKED)
         return;
-    while (up->asking < up->cfg->status_connections && up->pause != PAUSE_LOGIN && up->pause != PAUSE_BLOCKED &&
-           heap_pop(&up->unclear, (int64_t)now_ms, &entry)) {
+    for (unsigned i = 0; i < 1000 && heap_pop(&up->unclear, (int64_t)now_ms, &entry); i++) {
         struct send *send = send_find(up->gateway, entry.id);
 
         if (send != NULL && send->state == SEND_UNCLEAR)
-            ask(send);
+            step(send);
     }
 }

@@ -139,7 +139,7 @@ static void on_send(void *owner, const struct store_send *row)
     for (size_t i = 0; i < row->member_count; i++) {
         struct travelling *t;
 
-        send->members[i] = (struct send_member){ row->members[i].id, row->members[i].phone, true };
+        send->members[i] = (struct send_member){ .id = row->members[i].id, .phone = row->members[i].phone, .done = true };
         HASH_FIND(hh, r->travelling, &row->members[i].id, sizeof(uint64_t), t);
         if (t == NULL || t->p.upid != row->upid) {
             send->open_count--;
@@ -175,7 +175,6 @@ static void on_send(void *owner, const struct store_send *row)
     r->asked++;
     send->holds_slot = true;
     send->repeated = true;
-    up->in_flight++;
     for (size_t i = 0; i < send->member_count; i++)
         queue_phone_take(up, send->members[i].phone);
 }

@@ -43,6 +43,8 @@ struct rules {
     unsigned under_way, status_under_way;
     bool login_good;
     uint64_t reserved_until_ms; /* one slot is kept for a method other than send */
+    unsigned reserved_slots;    /* while it is: slots left to sends */
+    uint64_t crowded_until_ms;  /* status requests were refused: all under way count against their limit */
     struct seen *seen;
     uint32_t bad_count, bad_next; /* the run of refused sends */
     uint64_t bad_at_ms[RULES_BAD_SENDS_MAX];
@@ -221,8 +223,8 @@ uint64_t rules_wait_ms(struct rules *r, enum rule_method method, uint64_t key, u
     unsigned slots = r->limits.in_flight;
 
     if (method == RULE_SEND) {
-        if (slots > 1 && now_ms < r->reserved_until_ms)
-            slots--;
+        if (now_ms < r->reserved_until_ms && slots > r->reserved_slots)
+            slots = r->reserved_slots;
         wait_ms = bad_sends_wait(r, now_ms);
     } else {
         forget_old(r, now_ms);
@@ -235,9 +237,13 @@ uint64_t rules_wait_ms(struct rules *r, enum rule_method method, uint64_t key, u
         return wait_ms;
     if (!r->login_good)
         slots = 1;
+    if (is_status(method) && now_ms < r->crowded_until_ms && slots > r->limits.status_in_flight)
+        slots = r->limits.status_in_flight;
     if (r->under_way >= slots) {
-        if (method != RULE_SEND)
+        if (method != RULE_SEND && r->login_good) {
             r->reserved_until_ms = now_ms + RESERVE_MS;
+            r->reserved_slots = slots > 1 ? slots - 1 : 1;
+        }
         return RULES_SLOT;
     }
     if (is_status(method) && r->status_under_way >= r->limits.status_in_flight)
@@ -268,6 +274,11 @@ void rules_end(struct rules *r, enum rule_method method)
 uint64_t rules_repeat_wait_ms(const struct rules *r, uint64_t since_last_ms)
 {
     return since_last_ms >= r->limits.window_ms ? 0 : r->limits.window_ms - since_last_ms;
+}
+
+void rules_status_crowded(struct rules *r, uint64_t now_ms)
+{
+    r->crowded_until_ms = now_ms + r->limits.window_ms;
 }
 
 void rules_login_good(struct rules *r)

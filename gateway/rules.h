@@ -67,6 +67,10 @@ unsigned rules_under_way(const struct rules *rules);
 /* The same send again (all parameters equal): ms to wait after the last time it left. */
 uint64_t rules_repeat_wait_ms(const struct rules *rules, uint64_t since_last_ms);
 
+/* A status request was refused as one of too many at once: for a window, all requests under way count against
+ * status_in_flight when another is to leave. Whether sends count there is not documented. */
+void rules_status_crowded(struct rules *rules, uint64_t now_ms);
+
 /* What a reply said of the login. Until it is known to be good one request at a time is let through: five bad ones block
  * the address. */
 void rules_login_good(struct rules *rules);

@@ -124,12 +124,42 @@ bool send_id_read(const char *text, uint64_t *out_upid)
     return true;
 }
 
+void send_claim(struct send *send)
+{
+    send->claimed = true;
+    send->upstream->in_flight++;
+}
+
+void send_leave(struct send *send)
+{
+    send->under_way = true;
+    send->upstream->requesting++;
+    rules_start(send->upstream->rules, RULE_SEND, 0, clock_mono_ms());
+}
+
+void send_back(struct send *send)
+{
+    if (send->under_way) {
+        send->under_way = false;
+        send->upstream->requesting--;
+        rules_end(send->upstream->rules, RULE_SEND);
+    }
+    if (send->claimed) {
+        send->claimed = false;
+        send->upstream->in_flight--;
+    }
+}
+
 void send_free_slot(struct send *send)
 {
+    send_back(send);
+    if (send->unclear_ms != 0) {
+        send->unclear_ms = 0;
+        send->upstream->unclear_count--;
+    }
     if (!send->holds_slot)
         return;
     send->holds_slot = false;
-    send->upstream->in_flight--;
     for (size_t i = 0; i < send->member_count; i++)
         queue_phone_free(send->upstream, send->members[i].phone);
 }

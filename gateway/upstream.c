@@ -2,8 +2,8 @@
 /*
  * upstream.c - from waiting messages to requests and back: one upstream account of the aggregator.
  *
- * A request leaves only after its send row is durable, so that after a crash nobody has to guess what may have left. What
- * the reply says is decided by one table (reply_rules); a reply that cannot be understood, or none, goes to reconcile.c.
+ * A request leaves only after its send row is durable, so that after a crash nobody has to guess what may have left, and
+ * only when rules.c lets it. What the reply says is reply.c's business; an outcome that is unknown, reconcile.c's.
  */
 #include "gateway/extra.h"
 #include "gateway/internal.h"
@@ -12,9 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_MAX = 1000, AHEAD = 4 };
-
-static void on_reply(void *owner, uint64_t cookie, const struct http_reply_in *reply);
+enum {
+    BATCH_MAX = 1000,
+    AHEAD = 4,          /* times the connections: claims made in advance */
+    UNCLEAR_MAX = 500,  /* sends whose outcome is unknown; above it nothing new is sent */
+    UNCLAIM_MS = 5000,  /* a pause longer than this gives claims back to the queues */
+    FAILURES_BROKEN = 3 /* unanswered requests in a row that break an address */
+};
 
 int upstream_create(struct gateway *gw, const char *name, struct upstream **out)
 {
@@ -24,6 +28,13 @@ int upstream_create(struct gateway *gw, const char *name, struct upstream **out)
         return ERR_NOMEM;
     up->gateway = gw;
     snprintf(up->name, sizeof up->name, "%s", name);
+    struct rules_limits limits;
+    rules_defaults(&limits);
+    up->rules = rules_create(&limits);
+    if (up->rules == NULL) {
+        free(up);
+        return ERR_NOMEM;
+    }
     up->number = store_intern(gw->store, name);
     up->ready_end = &up->ready;
     up->meters.send_seconds = metric_cell(gw->meters.upstream_seconds, METRIC_VALUES(name, "send"));
@@ -38,6 +49,50 @@ int upstream_create(struct gateway *gw, const char *name, struct upstream **out)
     return 0;
 }
 
+static struct rules_limits limits_of(const struct cfg_upstream *cfg)
+{
+    struct rules_limits limits;
+
+    rules_defaults(&limits);
+    limits.in_flight = cfg->connections;
+    limits.status_in_flight = cfg->status_connections;
+    limits.window_ms = cfg->limits.window_ms;
+    limits.same[RULE_STATUS] = cfg->limits.status;
+    limits.any[RULE_STATUS_MASS] = limits.same[RULE_STATUS_MASS] = cfg->limits.status_mass;
+    limits.any[RULE_BALANCE] = cfg->limits.balance;
+    limits.same[RULE_GET] = cfg->limits.get;
+    limits.any[RULE_OPERATOR] = cfg->limits.info;
+    limits.same[RULE_WAIT_CALL] = cfg->limits.wait_call;
+    limits.flood_messages = cfg->limits.flood_messages;
+    limits.flood_gap_ms = cfg->limits.flood_gap_ms;
+    limits.bad_sends = cfg->limits.bad_sends;
+    limits.bad_sends_window_ms = cfg->limits.bad_sends_window_ms;
+    return limits;
+}
+
+static bool same_login(const struct cfg_upstream *a, const struct cfg_upstream *b)
+{
+    return strcmp(a->login, b->login) == 0 && strcmp(a->api_key, b->api_key) == 0 &&
+           (a->login[0] != '\0' || a->api_key[0] != '\0');
+}
+
+/* The rules count per login: whoever else uses the same one counts together with us. */
+static void follow_rules(struct upstream *up, const struct cfg_upstream *cfg)
+{
+    struct rules_limits limits = limits_of(cfg);
+
+    for (struct upstream *other = up->gateway->upstreams; other != NULL; other = other->next) {
+        if (other == up || other->cfg == NULL || other->rules == up->rules || !same_login(other->cfg, cfg))
+            continue;
+        if (up->in_flight > 0) /* its requests under way are counted where they began */
+            break;
+        rules_destroy(up->rules);
+        up->rules = rules_share(other->rules);
+        break;
+    }
+    rules_configure(up->rules, &limits);
+}
+
 int upstream_configure(struct upstream *up, const struct cfg_upstream *cfg)
 {
     struct gateway *gw = up->gateway;
@@ -49,8 +104,17 @@ int upstream_configure(struct upstream *up, const struct cfg_upstream *cfg)
     struct http_client_opts status_opts = opts;
 
     status_opts.max_inflight = cfg->status_connections;
+    bool new_login = up->cfg == NULL || !same_login(up->cfg, cfg) || strcmp(up->cfg->password, cfg->password) != 0;
+    follow_rules(up, cfg);
     up->cfg = cfg;
     up->url = 0;
+    memset(up->urls, 0, sizeof up->urls);
+    rate_configure(&up->rate, cfg->rate, cfg->burst);
+    if (new_login) {
+        rules_login_unproven(up->rules);
+        if (up->pause == PAUSE_LOGIN)
+            up->pause = PAUSE_NONE;
+    }
     if (up->http == NULL) {
         int err = http_client_create(gw->loop, &opts, &up->http);
         return err != 0 ? err : http_client_create(gw->loop, &status_opts, &up->http_status);
@@ -87,6 +151,7 @@ void upstream_destroy_all(struct gateway *gw)
         queue_finish(up);
         heap_finish(&up->unclear);
         poll_destroy(up);
+        rules_destroy(up->rules);
         free(up);
     }
 }
@@ -124,10 +189,13 @@ void upstream_resume(struct upstream *up)
     up->pause = PAUSE_NONE;
     up->paused_until_ms = 0;
     up->failures = 0;
+    memset(up->urls, 0, sizeof up->urls);
+    rules_forgive(up->rules);
+    log_info("upstream resumed", "upstream=%s", up->name);
     upstream_pump(up);
 }
 
-/* After a request that provably did not arrive: wait longer each time [retry of the configuration]. */
+/* After requests that were not answered: wait longer each time [retry of the configuration]. */
 static void back_off(struct upstream *up)
 {
     if (up->cfg == NULL)
@@ -139,6 +207,69 @@ static void back_off(struct upstream *up)
     if (wait > (double)up->cfg->retry_max_ms)
         wait = (double)up->cfg->retry_max_ms;
     upstream_pause(up, PAUSE_BACKOFF, (uint64_t)wait);
+}
+
+static size_t url_count(const struct upstream *up)
+{
+    size_t n = 0;
+
+    while (n < UPSTREAM_URLS_MAX && up->cfg->urls[n] != NULL)
+        n++;
+    return n;
+}
+
+/* The next address whose circuit is closed takes over; sticky, so that a reserve stays in use while it works. */
+static bool next_url(struct upstream *up, uint64_t now_ms)
+{
+    size_t count = url_count(up);
+
+    for (size_t i = 1; i < count; i++) {
+        size_t k = (up->url + i) % count;
+
+        if (up->urls[k].broken_until_ms > now_ms)
+            continue;
+        log_warn("upstream address changed", "upstream=%s from=%s to=%s", up->name, up->cfg->urls[up->url],
+                 up->cfg->urls[k]);
+        up->url = k;
+        return true;
+    }
+    return false;
+}
+
+void upstream_failed(struct upstream *up, size_t which, bool reached)
+{
+    if (up->cfg == NULL || which >= url_count(up))
+        return;
+    struct url_state *url = &up->urls[which];
+    uint64_t now_ms = clock_mono_ms();
+
+    if (url->failures < 1000)
+        url->failures++;
+    if (reached && url->failures < FAILURES_BROKEN)
+        return; /* one bad answer among good ones stops nobody */
+    url->broken_until_ms = now_ms + up->cfg->retry_max_ms;
+    if (which != up->url && up->urls[up->url].broken_until_ms <= now_ms)
+        return; /* a request from before the change of address */
+    if (next_url(up, now_ms))
+        return;
+    for (size_t i = 0; i < UPSTREAM_URLS_MAX; i++) /* all broken: each is tried again after the pause */
+        up->urls[i].broken_until_ms = 0;
+    next_url(up, now_ms);
+    back_off(up);
+}
+
+void upstream_works(struct upstream *up, size_t which)
+{
+    up->failures = 0;
+    if (which < UPSTREAM_URLS_MAX)
+        up->urls[which] = (struct url_state){ 0 };
+}
+
+void upstream_balance(struct upstream *up, int64_t balance_e6)
+{
+    up->balance_e6 = balance_e6;
+    up->has_balance = true;
+    up->meters.balance->value = (double)balance_e6 / 1e6;
 }
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
@@ -214,8 +345,9 @@ static void transmit(struct send *send)
     char id[24], url[512];
 
     send->at_ms = clock_wall_ms();
+    send->url = (uint8_t)up->url;
     send->tries++;
-    up->requesting++;
+    send_leave(send);
     send_id_text(send->upid, id);
     request.id = id;
     buf_clear(&gw->body);
@@ -227,22 +359,16 @@ static void transmit(struct send *send)
                                         .body = buf_text(&gw->body),
                                         .body_len = gw->body.len };
 
-        err = gw->body.failed ? ERR_FULL : http_client_send(up->http, &out, on_reply, gw, send->upid);
+        err = gw->body.failed ? ERR_FULL : http_client_send(up->http, &out, reply_on_send, gw, send->upid);
     }
     if (err != 0) { /* nothing has left: treat it as a request that was not sent */
         struct http_reply_in none = { .outcome = HTTP_NOT_SENT, .why = err_text(err) };
 
-        on_reply(gw, send->upid, &none);
+        reply_on_send(gw, send->upid, &none);
     }
 }
 
-/* After a failure one request tries the way for all others. */
-static unsigned most_requests(const struct upstream *up)
-{
-    return up->failures > 0 ? 1 : up->cfg->connections;
-}
-
-static bool is_paused(struct upstream *up)
+bool upstream_is_paused(struct upstream *up)
 {
     if (up->pause == PAUSE_NONE)
         return false;
@@ -252,10 +378,12 @@ static bool is_paused(struct upstream *up)
     return false;
 }
 
-static struct send *pop_ready(struct upstream *up)
+struct send *upstream_pop_ready(struct upstream *up)
 {
     struct send *send = up->ready;
 
+    if (send == NULL)
+        return NULL;
     up->ready = send->next_ready;
     if (up->ready == NULL)
         up->ready_end = &up->ready;
@@ -263,11 +391,25 @@ static struct send *pop_ready(struct upstream *up)
     return send;
 }
 
+/* May one more request leave now? After a failure one tries the way for all others. */
+static bool may_transmit(struct upstream *up)
+{
+    if (up->cfg == NULL || up->gateway->draining || upstream_is_paused(up) || up->requesting >= up->cfg->connections ||
+        (up->failures > 0 && up->requesting > 0))
+        return false;
+    uint64_t wait_ms = rules_wait_ms(up->rules, RULE_SEND, 0, clock_mono_ms());
+    if (wait_ms != 0 && wait_ms != RULES_SLOT) {
+        log_error("too many refused sends in a row: a pause, or the aggregator would block us", "upstream=%s ms=%llu",
+                  up->name, (unsigned long long)wait_ms);
+        upstream_pause(up, PAUSE_BLOCKED, wait_ms);
+    }
+    return wait_ms == 0;
+}
+
 static void transmit_ready(struct upstream *up)
 {
-    while (up->ready != NULL && up->cfg != NULL && !up->gateway->draining && !is_paused(up) &&
-           up->requesting < most_requests(up))
-        transmit(pop_ready(up));
+    while (up->ready != NULL && may_transmit(up))
+        transmit(upstream_pop_ready(up));
 }
 
 void upstream_ready(struct send *send)
@@ -345,11 +487,14 @@ static void start(struct upstream *up, struct item **items, size_t count)
         return;
     }
     send->holds_slot = true;
-    up->in_flight++;
+    send_claim(send);
+    rate_spend(&up->rate, (double)count);
+    uint64_t now_ms = clock_mono_ms();
     for (size_t i = 0; i < count; i++) {
         struct message *m = items[i]->m;
 
-        send->members[i] = (struct send_member){ m->id, message_phone(m->dest.at, m->dest.len), false };
+        send->members[i] = (struct send_member){ .id = m->id, .phone = message_phone(m->dest.at, m->dest.len) };
+        rules_flood_count(up->rules, send->members[i].phone, now_ms);
         m->p.state = MESSAGE_SENDING;
         m->p.upid = send->upid;
         m->p.tries++;
@@ -361,7 +506,7 @@ static void start(struct upstream *up, struct item **items, size_t count)
  * must be full: a half-empty one fills up while it waits in the queue. */
 static bool may_claim(struct upstream *up)
 {
-    if (up->cfg == NULL || up->gateway->draining || is_paused(up))
+    if (up->cfg == NULL || up->gateway->draining || upstream_is_paused(up) || up->unclear_count >= UNCLEAR_MAX)
         return false;
     if (up->failures > 0)
         return up->in_flight == 0;
@@ -369,6 +514,17 @@ static bool may_claim(struct upstream *up)
         return true;
     return up->in_flight < up->cfg->connections * (1 + AHEAD) &&
            (up->cfg->batch_max <= 1 || queue_waiting(up) >= up->cfg->batch_max);
+}
+
+/* How many messages the upstream's rate leaves; 0: *rate_wait_ms says until when none. */
+static uint32_t rate_left(struct upstream *up)
+{
+    uint64_t now_ms = clock_mono_ms();
+    uint32_t left = rate_available(&up->rate, now_ms, BATCH_MAX);
+
+    if (left == 0)
+        up->rate_wait_ms = rate_wait_ms(&up->rate, now_ms);
+    return left;
 }
 
 /* A request is worth starting when the upstream is idle, the batch would be full, or its first message has waited for
@@ -394,10 +550,12 @@ static bool worth_it(struct upstream *up)
 void upstream_pump(struct upstream *up)
 {
     struct item *items[BATCH_MAX];
+    uint32_t most;
 
+    up->rate_wait_ms = 0;
     transmit_ready(up);
-    while (queue_has_work(up) && may_claim(up) && worth_it(up)) {
-        size_t max = up->cfg->batch_max < BATCH_MAX ? up->cfg->batch_max : BATCH_MAX;
+    while (queue_has_work(up) && may_claim(up) && (most = rate_left(up)) > 0 && worth_it(up)) {
+        size_t max = up->cfg->batch_max < most ? up->cfg->batch_max : most;
         size_t count = queue_gather(up, items, max < 1 ? 1 : max);
 
         if (count == 0)
@@ -450,212 +608,31 @@ void upstream_accepted(struct send *send, int64_t cost_e6)
     send->error = 0;
     if (cost_e6 >= 0)
         send->cost_e6 = cost_e6;
-    for (size_t i = 0; i < send->member_count; i++) {
-        struct item *item = book_find(gw->book, send->members[i].id);
-
-        if (item == NULL)
-            continue;
-        if (!send->members[i].done && item->m->p.state == MESSAGE_SENDING) {
-            account_by_number(gw, item->m->p.esme)->queued--;
-            if (send->member_count == 1 && cost_e6 >= 0)
-                item->m->p.cost_e6 = cost_e6;
-        }
-        book_unpin(gw->book, item);
-    }
     send_save(gw, send);
-    send_free_slot(send);
-    if (send->open_count == 0)
-        send_drop(gw, send);
-    else
-        poll_add(send);
-}
-
-enum verdict { REFUSE, REQUEUE, REQUEUE_LATER, ALONE };
-
-/* What becomes of the members when the aggregator has not taken the request. */
-static void members_refused(struct send *send, enum verdict verdict, int error)
-{
-    struct upstream *up = send->upstream;
-    struct gateway *gw = up->gateway;
-    int64_t later = clock_wall_ms() + 61000; /* "more than one identical request within a minute" [API send, error 9] */
-
-    send->state = SEND_REFUSED;
-    send->replied_ms = clock_wall_ms();
-    send->error = error;
-    send_save(gw, send);
+    send_free_slot(send); /* first: what waited behind these goes to the front of its queue */
     for (size_t i = send->member_count; i > 0; i--) {
         struct send_member *member = &send->members[i - 1];
         struct item *item = book_find(gw->book, member->id);
 
         if (item == NULL)
             continue;
-        if (member->done) {
-            book_unpin(gw->book, item);
-            continue;
-        }
-        switch (verdict) {
-        case REFUSE:
-            outcome_keep(
-                gw, item,
-                &(struct outcome){ .final = SMPP_STATE_REJECTED, .status = -100, .err = error, .cost_e6 = -1 });
-            break;
-        case ALONE:
-            item->alone = true;
-            outcome_requeue(gw, item, 0, true);
-            break;
-        case REQUEUE:
-            outcome_requeue(gw, item, 0, true);
-            break;
-        case REQUEUE_LATER:
-            outcome_requeue(gw, item, later, false);
-            break;
+        if (!member->done && item->m->p.state == MESSAGE_SENDING) {
+            if (member->seen == SEEN_MISSING) { /* the upstream took the others, and says it does not know this one */
+                member->done = true;
+                send->open_count--;
+                outcome_requeue(gw, item, 0, true);
+            } else {
+                account_by_number(gw, item->m->p.esme)->queued--;
+                if (send->member_count == 1 && cost_e6 >= 0)
+                    item->m->p.cost_e6 = cost_e6;
+            }
         }
         book_unpin(gw->book, item);
     }
-    send_free_slot(send);
-    if (verdict != REFUSE) {
+    if (send->open_count == 0)
         send_drop(gw, send);
-    } else if (send->open_count == 0) {
-        send_drop(gw, send);
-    }
-}
-
-void upstream_unclaim(struct upstream *up)
-{
-    while (up->ready != NULL) {
-        struct send *send = pop_ready(up);
-
-        if (send->repeated)
-            reconcile_add(send, 0); /* the first try may have arrived */
-        else
-            members_refused(send, REQUEUE, 0);
-    }
-}
-
-/* Lines of an accepted request that were refused one by one [op=1]. */
-static void lines_refused(struct send *send, const struct smsc_send_reply *reply)
-{
-    struct gateway *gw = send->upstream->gateway;
-
-    for (size_t i = 0; i < reply->line_count; i++) {
-        const struct smsc_line_result *line = &reply->lines[i];
-
-        struct send_member *member = send_member_for(send, message_phone(line->phone, strlen(line->phone)));
-        struct item *item = member == NULL ? NULL : book_find(gw->book, member->id);
-        if (item == NULL || member->done)
-            continue;
-        if (line->cost_e6 >= 0)
-            item->m->p.cost_e6 = line->cost_e6;
-        if (line->error == 0)
-            continue;
-        outcome_keep(gw, item,
-                     &(struct outcome){
-                         .final = SMPP_STATE_REJECTED, .status = line->status, .err = line->error, .cost_e6 = -1 });
-    }
-}
-
-static void on_error_reply(struct send *send, const struct smsc_send_reply *reply)
-{
-    struct upstream *up = send->upstream;
-    bool single = send->member_count == 1;
-
-    log_warn("send refused", "upstream=%s send=%llu error=%d reason=%s messages=%zu", up->name,
-             (unsigned long long)send->upid, reply->error_code, reply->error_text, send->member_count);
-    switch (reply->error_code) {
-    case 2: /* wrong login: five of these block the address for half an hour, so the first one stops us [API FAQ 99] */
-        upstream_pause(up, PAUSE_LOGIN, UINT64_MAX);
-        members_refused(send, REQUEUE, 2);
-        break;
-    case 3:
-        upstream_pause(up, PAUSE_MONEY, 60000);
-        members_refused(send, REQUEUE, 3);
-        break;
-    case 4:
-        upstream_pause(up, PAUSE_BLOCKED, 10 * 60000);
-        members_refused(send, REQUEUE, 4);
-        break;
-    case 9:
-        if (send->repeated)
-            reconcile_add(send, 1000); /* perhaps the first try was accepted */
-        else
-            members_refused(send, REQUEUE_LATER, 9);
-        break;
-    default:
-        members_refused(send, single ? REFUSE : ALONE, reply->error_code);
-        break;
-    }
-}
-
-static void trail_reply(const struct send *send, int what)
-{
-    for (size_t i = 0; i < send->member_count; i++)
-        trail_add(send->upstream->gateway->watch.trail, send->members[i].id, TRAIL_REPLY, send->upid, what);
-}
-
-static void on_reply(void *owner, uint64_t cookie, const struct http_reply_in *http)
-{
-    struct gateway *gw = owner;
-    struct send *send = send_find(gw, cookie);
-    struct smsc_send_reply reply;
-
-    if (send == NULL)
-        return;
-    struct upstream *up = send->upstream;
-    up->requesting--;
-    metric_observe(up->meters.send_seconds, (double)http->took_us / 1e6);
-    if (http->outcome != HTTP_ANSWERED)
-        trail_reply(send, http->outcome == HTTP_NOT_SENT ? TRAIL_NOT_SENT : TRAIL_NO_REPLY);
-    if (http->outcome == HTTP_NOT_SENT) {
-        meters_count3(gw->meters.requests, up->name, "send", "not_sent");
-        log_warn("upstream not reached", "upstream=%s reason=%s", up->name, http->why);
-        back_off(up);
-        if (send->repeated)
-            reconcile_add(send, 1000); /* this try did not arrive, the one before may have */
-        else
-            members_refused(send, REQUEUE, 0);
-        upstream_pump(up);
-        return;
-    }
-    if (http->outcome == HTTP_UNKNOWN) {
-        meters_count3(gw->meters.requests, up->name, "send", "unknown");
-        log_warn("outcome of a send unknown", "upstream=%s send=%llu reason=%s", up->name,
-                 (unsigned long long)send->upid, http->why);
-        back_off(up);
-        reconcile_add(send, 1000);
-        return;
-    }
-    smsc_parse_send(http->status, http->body, http->body_len, &reply);
-    if (reply.kind != SMSC_REPLY_UNCLEAR)
-        trail_reply(send, reply.kind == SMSC_REPLY_OK ? 0 : reply.error_code);
     else
-        trail_reply(send, TRAIL_NO_REPLY);
-    switch (reply.kind) {
-    case SMSC_REPLY_OK:
-        meters_count3(gw->meters.requests, up->name, "send", "ok");
-        up->failures = 0;
-        if (reply.has_balance) {
-            up->balance_e6 = reply.balance_e6;
-            up->has_balance = true;
-            up->meters.balance->value = (double)reply.balance_e6 / 1e6;
-        }
-        lines_refused(send, &reply);
-        upstream_accepted(send, reply.cost_e6);
-        break;
-    case SMSC_REPLY_ERROR:
-        meters_count3(gw->meters.requests, up->name, "send", "error");
-        up->failures = 0;
-        on_error_reply(send, &reply);
-        break;
-    case SMSC_REPLY_UNCLEAR:
-        meters_count3(gw->meters.requests, up->name, "send", "unclear");
-        log_warn("reply not understood", "upstream=%s send=%llu http=%d bytes=%zu", up->name,
-                 (unsigned long long)send->upid, http->status, http->body_len);
-        back_off(up);
-        reconcile_add(send, 1000);
-        break;
-    }
-    smsc_send_reply_finish(&reply);
-    upstream_pump(up);
+        poll_add(send);
 }
 
 void upstream_tick(struct upstream *up, uint64_t now_ms)
@@ -664,5 +641,8 @@ void upstream_tick(struct upstream *up, uint64_t now_ms)
     up->meters.in_flight->value = up->in_flight;
     reconcile_tick(up, now_ms);
     poll_tick(up, now_ms);
+    if (up->ready != NULL && upstream_is_paused(up) && up->paused_until_ms - now_ms > UNCLAIM_MS)
+        upstream_unclaim(up); /* they can be cancelled, or go another way, meanwhile */
+    sweep_tick(up);
     upstream_pump(up);
 }

@@ -116,8 +116,7 @@ static const struct {
     { WITH("'smpp':{'system_id':'a b'}"),
       "smpp.system_id: is \"a b\"; must be a string of printable ASCII without spaces (line 1)" },
     { WITH("'callbacks':{'hash':'none','listen':[]}"), "callbacks.listen: has 0 entries; must have 1..16 (line 1)" },
-    { WITH_UPSTREAM("'urls':['http://a','http://b']"),
-      "upstreams[0].urls: has 2 entries; must have 1, more are not available in this version (line 1)" },
+    { WITH_UPSTREAM("'urls':[]"), "upstreams[0].urls: has 0 entries; must have 1..8 (line 1)" },
     { WITH_ESME("'when_full':'drop'"),
       "esmes[0].when_full: is \"drop\"; must be \"refuse\" or \"replace-oldest\" (line 1)" },
     /* single values with a form of their own */

@@ -141,7 +141,7 @@ static void what_cannot_share_a_list_travels_alone(void **state)
     binary->m->binary = true;
     binary->m->channel = SMSC_BINARY;
     struct item *failed = wait_for_turn("a", "79990000003", "plain", false);
-    failed->alone = true;
+    failed->together = 1;
     wait_for_turn("a", "79990000004", "plain", false);
     EXPECT(10, 1);
     EXPECT(10, 2);
