@@ -22,6 +22,7 @@ struct item {
     struct message *m;
     unsigned pins;
     bool fresh;      /* not durable yet for the first time */
+    uint64_t put_upid; /* fresh: the send it was stored with; 0 none */
     bool has_ticket; /* `ticket` is of the request that brought it */
     bool answered;   /* that request has been answered */
     bool in_set;     /* `ticket` is answered by multi.c when the whole set is stored */

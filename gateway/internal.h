@@ -131,6 +131,7 @@ struct send_member {
     uint64_t id;
     uint64_t phone;
     bool done; /* outcome of this member is known: accepted lines of an accepted send wait for status with done false */
+    bool pinned; /* its item in the book, for this send's sake */
     uint8_t seen; /* enum member_seen: what status.php said while the send was unclear */
 };
 
@@ -330,6 +331,10 @@ bool send_id_read(const char *text, uint64_t *out_upid);
 void send_claim(struct send *send);
 void send_leave(struct send *send);
 void send_back(struct send *send);
+/* The member's item, when this send has it pinned; unpin it once. */
+struct item *send_pinned(struct gateway *gw, const struct send_member *member);
+void send_pin(struct gateway *gw, struct send_member *member);
+void send_unpin(struct gateway *gw, struct send_member *member);
 /* Nothing more is sent of it: slot and phones are free. */
 void send_free_slot(struct send *send);
 

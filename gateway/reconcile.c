@@ -97,13 +97,13 @@ static bool given_up(struct send *send)
     log_error("outcome of a send never known", "upstream=%s send=%llu", send->upstream->name,
               (unsigned long long)send->upid);
     for (size_t i = 0; i < send->member_count; i++) {
-        struct item *item = book_find(gw->book, send->members[i].id);
+        struct item *item = send_pinned(gw, &send->members[i]);
 
         if (item == NULL)
             continue;
         if (is_open(gw, &send->members[i]))
             outcome_keep(gw, item, &(struct outcome){ .final = SMPP_STATE_UNKNOWN, .status = -100, .cost_e6 = -1 });
-        book_unpin(gw->book, item);
+        send_unpin(gw, &send->members[i]);
     }
     send_free_slot(send);
     if (send->open_count == 0)

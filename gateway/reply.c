@@ -86,12 +86,12 @@ static void members_refused(struct send *send, enum verdict verdict, int error)
     send_free_slot(send); /* first: what waited behind these goes to the front of its queue, they before it */
     for (size_t i = send->member_count; i > 0; i--) {
         struct send_member *member = &send->members[i - 1];
-        struct item *item = book_find(gw->book, member->id);
+        struct item *item = send_pinned(gw, member);
 
         if (item == NULL)
             continue;
         if (member->done || item->m->p.state != MESSAGE_SENDING) {
-            book_unpin(gw->book, item);
+            send_unpin(gw, member);
             continue;
         }
         if (verdict == REFUSE && send->member_count == 1) {
@@ -105,7 +105,7 @@ static void members_refused(struct send *send, enum verdict verdict, int error)
                 item->together = (uint16_t)together;
             outcome_requeue(gw, item, 0, true);
         }
-        book_unpin(gw->book, item);
+        send_unpin(gw, member);
     }
     /* a refused single message still ends through this send; all others have left it */
     if (verdict != REFUSE || send->member_count > 1 || send->open_count == 0)

@@ -139,7 +139,8 @@ static void on_send(void *owner, const struct store_send *row)
     for (size_t i = 0; i < row->member_count; i++) {
         struct travelling *t;
 
-        send->members[i] = (struct send_member){ .id = row->members[i].id, .phone = row->members[i].phone, .done = true };
+        send->members[i] =
+            (struct send_member){ .id = row->members[i].id, .phone = row->members[i].phone, .done = true };
         HASH_FIND(hh, r->travelling, &row->members[i].id, sizeof(uint64_t), t);
         if (t == NULL || t->p.upid != row->upid) {
             send->open_count--;
@@ -192,12 +193,8 @@ static void on_unclear_read(void *owner, uint64_t cookie, int err)
     {
         if (send->state != SEND_UNCLEAR)
             continue;
-        for (size_t i = 0; i < send->member_count; i++) {
-            struct item *item = book_find(gw->book, send->members[i].id);
-
-            if (item != NULL)
-                book_pin(gw->book, item);
-        }
+        for (size_t i = 0; i < send->member_count; i++)
+            send_pin(gw, &send->members[i]);
         reconcile_add(send, 0);
     }
 }

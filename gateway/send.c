@@ -124,6 +124,30 @@ bool send_id_read(const char *text, uint64_t *out_upid)
     return true;
 }
 
+struct item *send_pinned(struct gateway *gw, const struct send_member *member)
+{
+    return member->pinned ? book_find(gw->book, member->id) : NULL;
+}
+
+void send_pin(struct gateway *gw, struct send_member *member)
+{
+    struct item *item = book_find(gw->book, member->id);
+
+    if (item == NULL || member->pinned)
+        return;
+    book_pin(gw->book, item);
+    member->pinned = true;
+}
+
+void send_unpin(struct gateway *gw, struct send_member *member)
+{
+    struct item *item = send_pinned(gw, member);
+
+    member->pinned = false;
+    if (item != NULL)
+        book_unpin(gw->book, item);
+}
+
 void send_claim(struct send *send)
 {
     send->claimed = true;

@@ -161,6 +161,7 @@ void submit_flush(struct gateway *gw)
 {
     for (size_t i = 0; i < gw->fresh_count; i++) {
         struct item *item = gw->fresh[i];
+        item->put_upid = item->m->p.upid;
         int err = store_put(gw->store, item->m, STORE_PLAIN, (struct store_done){ on_stored, gw, item->m->id });
 
         if (err != 0)

@@ -434,20 +434,18 @@ static void on_claimed(void *owner, uint64_t cookie, int err)
         return;
     }
     struct upstream *up = send->upstream;
+    send_free_slot(send);
     for (size_t i = send->member_count; i > 0; i--) {
-        struct item *item = book_find(gw->book, send->members[i - 1].id);
+        struct item *item = send_pinned(gw, &send->members[i - 1]);
 
-        if (item == NULL)
-            continue;
-        if (item->m->p.state == MESSAGE_SENDING) {
+        if (item != NULL && item->m->p.state == MESSAGE_SENDING) {
             item->m->p.state = MESSAGE_QUEUED;
             item->m->p.upid = 0;
             if (queue_add(gw, account_by_number(gw, item->m->p.esme), up, item->m->p.urgent, item->m->id, true) != 0)
                 log_error("message waits until the next start", "msg=%llu", (unsigned long long)item->m->id);
         }
-        book_unpin(gw->book, item);
+        send_unpin(gw, &send->members[i - 1]);
     }
-    send_free_slot(send);
     send_drop(gw, send);
     upstream_pause(up, PAUSE_BACKOFF, 500);
 }
@@ -493,7 +491,8 @@ static void start(struct upstream *up, struct item **items, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct message *m = items[i]->m;
 
-        send->members[i] = (struct send_member){ .id = m->id, .phone = message_phone(m->dest.at, m->dest.len) };
+        send->members[i] =
+            (struct send_member){ .id = m->id, .phone = message_phone(m->dest.at, m->dest.len), .pinned = true };
         rules_flood_count(up->rules, send->members[i].phone, now_ms);
         m->p.state = MESSAGE_SENDING;
         m->p.upid = send->upid;
@@ -585,8 +584,8 @@ void upstream_flush(struct gateway *gw)
         for (size_t k = 0; k < send->member_count && err == 0; k++) {
             struct item *item = book_find(gw->book, send->members[k].id);
 
-            /* a message accepted in this very turn was put as SENDING already */
-            if (item->m->p.state == MESSAGE_SENDING && !item->fresh)
+            /* a message accepted in this very turn was stored as SENDING already */
+            if (item->m->p.state == MESSAGE_SENDING && !(item->fresh && item->put_upid == send->upid))
                 err = store_move(gw->store, &item->m->p, STORE_PLAIN, (struct store_done){ 0 });
         }
         if (err == 0)
@@ -612,7 +611,7 @@ void upstream_accepted(struct send *send, int64_t cost_e6)
     send_free_slot(send); /* first: what waited behind these goes to the front of its queue */
     for (size_t i = send->member_count; i > 0; i--) {
         struct send_member *member = &send->members[i - 1];
-        struct item *item = book_find(gw->book, member->id);
+        struct item *item = send_pinned(gw, member);
 
         if (item == NULL)
             continue;
@@ -627,7 +626,7 @@ void upstream_accepted(struct send *send, int64_t cost_e6)
                     item->m->p.cost_e6 = cost_e6;
             }
         }
-        book_unpin(gw->book, item);
+        send_unpin(gw, member);
     }
     if (send->open_count == 0)
         send_drop(gw, send);
