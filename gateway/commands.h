@@ -8,6 +8,8 @@
 
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
+/* messages, message, cancel, sessions, unbind, upstreams, status, reload, drain, explain, capture, backup */
+int command_admin(int argc, char **argv);
 int command_lab(int argc, char **argv);
 int command_smsc(int argc, char **argv);
 

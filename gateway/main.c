@@ -25,6 +25,18 @@ static const struct command {
     { "listen", lab_cmd_listen, "an ESME: print each deliver_sm as one JSON object a line" },
     { "load", lab_cmd_load, "an ESME: load generator" },
     { "smsc", command_smsc, "the upstream account: balance, cost, history, operator, wait-call ..." },
+    { "messages", command_admin, "of a running gateway: its messages, newest first" },
+    { "message", command_admin, "of a running gateway: one message and its story" },
+    { "cancel", command_admin, "of a running gateway: cancel a message that waits" },
+    { "explain", command_admin, "of a running gateway: what would be done with a message" },
+    { "sessions", command_admin, "of a running gateway: its binds" },
+    { "unbind", command_admin, "of a running gateway: end a session" },
+    { "capture", command_admin, "of a running gateway: a session's last PDUs as pcap" },
+    { "upstreams", command_admin, "of a running gateway: its upstreams; pause or resume one" },
+    { "status", command_admin, "of a running gateway: how it is" },
+    { "reload", command_admin, "of a running gateway: read the configuration again" },
+    { "drain", command_admin, "of a running gateway: finish and stop" },
+    { "backup", command_admin, "of a running gateway: copy its store to a file" },
 };
 
 static void usage(FILE *to)

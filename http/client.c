@@ -44,6 +44,7 @@ struct call {
     char *header_text; /* the lines of `headers` */
     struct curl_slist *headers;
     bool is_post;
+    bool is_delete;
     uint64_t timeout_ms;
     /* the request under way */
     struct buf body, reply;
@@ -173,6 +174,10 @@ static struct call *call_create(struct http_client *client)
     curl_easy_setopt(call->easy, CURLOPT_NOPROXY, "");
     if (o->ca_file != NULL)
         curl_easy_setopt(call->easy, CURLOPT_CAINFO, o->ca_file);
+    if (o->bearer != NULL) {
+        curl_easy_setopt(call->easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        curl_easy_setopt(call->easy, CURLOPT_XOAUTH2_BEARER, o->bearer);
+    }
     curl_easy_setopt(call->easy, CURLOPT_SSL_VERIFYPEER, o->insecure ? 0L : 1L);
     curl_easy_setopt(call->easy, CURLOPT_SSL_VERIFYHOST, o->insecure ? 0L : 2L);
     return call;
@@ -312,6 +317,10 @@ static int call_set_up(struct call *call, const struct http_request_out *request
         curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, NULL);
         curl_easy_setopt(call->easy, CURLOPT_HTTPGET, 1L);
     }
+    bool is_delete = strcmp(request->method, "DELETE") == 0;
+    if (is_delete != call->is_delete)
+        curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, is_delete ? "DELETE" : NULL);
+    call->is_delete = is_delete;
     call->is_post = is_post;
     return 0;
 }
@@ -467,7 +476,7 @@ int http_client_send(struct http_client *client, const struct http_request_out *
 
     if (client->closing)
         return ERR_STATE;
-    if (!is_post && strcmp(request->method, "GET") != 0)
+    if (!is_post && strcmp(request->method, "GET") != 0 && strcmp(request->method, "DELETE") != 0)
         return ERR_SYNTAX;
     if (client->inflight >= client->opts.max_inflight)
         return ERR_FULL;

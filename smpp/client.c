@@ -35,10 +35,12 @@ struct smpp_client {
     uint32_t bind_sequence;
     const char *why;
     bool asked;
-    bool answered;  /* on_room is due after this read event */
-    bool blocked;   /* somebody was told there is no room because the server does not read */
-    bool destroyed; /* by the owner: no calls any more */
-    bool gone;      /* the link has let go */
+    bool in_delivery,
+        unbind_next; /* unbind asked for before the delivery at hand was answered: it follows the answer */
+    bool answered;   /* on_room is due after this read event */
+    bool blocked;    /* somebody was told there is no room because the server does not read */
+    bool destroyed;  /* by the owner: no calls any more */
+    bool gone;       /* the link has let go */
 };
 
 #define CLIENT_OF(member, at) ((struct smpp_client *)((char *)(at)-offsetof(struct smpp_client, member)))
@@ -223,7 +225,9 @@ static void handle_delivery(struct smpp_client *c, const struct smpp_pdu *header
 
     switch (smpp_pdu_open(frame, len, NULL, &pdu, &status)) {
     case SMPP_OPEN_OK:
+        c->in_delivery = true;
         status = c->ops->on_deliver(c->owner, &pdu);
+        c->in_delivery = false;
         break;
     case SMPP_OPEN_REJECT:
     case SMPP_OPEN_FATAL:
@@ -231,6 +235,10 @@ static void handle_delivery(struct smpp_client *c, const struct smpp_pdu *header
     }
     if (status != SMPP_LATER && c->state != CLIENT_CLOSED)
         put_header(c, header->command_id | CMD_RESPONSE, status, header->sequence_number);
+    if (c->unbind_next) {
+        c->unbind_next = false;
+        smpp_client_unbind(c);
+    }
 }
 
 static void on_pdu(struct smpp_link *link, const uint8_t *frame, size_t len)
@@ -470,6 +478,10 @@ void smpp_client_unbind(struct smpp_client *c)
         return;
     if (c->state != CLIENT_BOUND) {
         end(c, "given up");
+        return;
+    }
+    if (c->in_delivery) {
+        c->unbind_next = true;
         return;
     }
     put_header(c, CMD_UNBIND, STATUS_ROK, smpp_window_next(&c->window));
