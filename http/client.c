@@ -174,10 +174,6 @@ static struct call *call_create(struct http_client *client)
     curl_easy_setopt(call->easy, CURLOPT_NOPROXY, "");
     if (o->ca_file != NULL)
         curl_easy_setopt(call->easy, CURLOPT_CAINFO, o->ca_file);
-    if (o->bearer != NULL) {
-        curl_easy_setopt(call->easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        curl_easy_setopt(call->easy, CURLOPT_XOAUTH2_BEARER, o->bearer);
-    }
     curl_easy_setopt(call->easy, CURLOPT_SSL_VERIFYPEER, o->insecure ? 0L : 1L);
     curl_easy_setopt(call->easy, CURLOPT_SSL_VERIFYHOST, o->insecure ? 0L : 2L);
     return call;

@@ -22,7 +22,6 @@ struct http_client_opts {
     uint64_t idle_ms;                        /* a connection idle for longer is not reused; 0 = 4 s */
     size_t max_reply_bytes;                  /* larger replies end as HTTP_UNKNOWN; 0 = 4 MiB */
     const char *proxy;                       /* "http://host:port", NULL none */
-    const char *bearer;                      /* token of an Authorization header, NULL none; outlives the client */
     const char *ca_file;                     /* NULL: the system's */
     bool insecure;                           /* tests only: do not verify the peer's certificate */
 };
