@@ -1,47 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * admin_smsc.c - the upstream account's own methods over the administration API: balance, cost, status, history ...
+ * admin_smsc.c - GET /v1/smsc/{upstream}/{method}: the upstream account's own methods over the administration API.
  *
- * The methods are account_methods.c's; `smppbridge smsc` asks here when a gateway runs, so that its questions and ours
- * share one login and its limits.
+ * The query's parameters are the aggregator's; the reply is the aggregator's JSON, or {"error", "hint"} with its error in
+ * words and its number as "error_code".
  */
-#include <stdlib.h>
-#include <string.h>
-
-#include "gateway/account_methods.h"
+#include "gateway/account_ask.h"
 #include "gateway/admin.h"
+
+#include <string.h>
 
 enum { GIVEN_MAX = 64 };
 
-struct asking {
-    struct http_exchange *exchange;
-    const struct account_method *method;
-    bool soap;
-};
-
-static void on_reply(void *owner, uint64_t cookie, const struct http_reply_in *reply)
+static void reply_error(struct http_exchange *exchange, const struct account_answer *answer)
 {
-    struct asking *a = owner;
-    struct account_answer answer;
+    struct buf out;
 
-    UNUSED(cookie);
-    if (reply->outcome != HTTP_ANSWERED) {
-        admin_fail(a->exchange, 502, "the aggregator did not answer", reply->why);
-        free(a);
-        return;
-    }
-    account_method_read(a->method, a->soap, reply->status, reply->body, reply->body_len, &answer);
-    if (answer.kind == SMSC_REPLY_OK) {
-        admin_reply(a->exchange, 200, &answer.json);
+    buf_init(&out, 4096);
+    buf_adds(&out, "{\"error\": ");
+    buf_add_json(&out, answer->words, strlen(answer->words));
+    buf_addf(&out, ", \"error_code\": %d, \"hint\": \"%s\"}\n", answer->error,
+             answer->kind == SMSC_REPLY_ERROR ? "the aggregator refused this request"
+                                              : "see the upstream's state: GET /v1/upstreams");
+    admin_reply(exchange, answer->kind == SMSC_REPLY_ERROR ? 422 : 502, &out);
+    buf_finish(&out);
+}
+
+static void on_answer(void *owner, const struct account_answer *answer)
+{
+    struct http_exchange *exchange = owner;
+
+    if (answer->kind == SMSC_REPLY_OK)
+        http_reply(exchange, 200, "application/json", buf_text(&answer->json), answer->json.len);
+    else
+        reply_error(exchange, answer);
+}
+
+static void refuse(struct admin_call *call, int err, uint64_t wait_ms, const char *why)
+{
+    char seconds[24];
+
+    if (err == ERR_SYNTAX) {
+        admin_fail(call->exchange, 400, why, "smppbridge smsc METHOD --help names the parameters");
+    } else if (err == ERR_BUSY) {
+        snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)(wait_ms / 1000 + 1));
+        http_reply_header(call->exchange, "Retry-After", seconds);
+        admin_fail(call->exchange, 429, why, "the aggregator would refuse it, and count it against the account");
     } else {
-        char hint[64] = "its reply was not understood";
-
-        if (answer.kind == SMSC_REPLY_ERROR)
-            snprintf(hint, sizeof hint, "the aggregator's error %d", answer.error);
-        admin_fail(a->exchange, 502, answer.words, hint);
+        admin_fail(call->exchange, 503, why, "try again");
     }
-    account_answer_finish(&answer);
-    free(a);
 }
 
 void admin_smsc(struct admin_call *call)
@@ -49,43 +56,26 @@ void admin_smsc(struct admin_call *call)
     struct upstream *up = upstream_named(call->gw, call->arg[0]);
     const struct account_method *method = account_method_named(call->arg[1]);
     struct smsc_param given[GIVEN_MAX];
-    struct buf *body = &call->gw->body;
-    char url[512], why[200] = "";
-    size_t count = 0;
+    uint64_t wait_ms = 0;
+    char why[200];
 
-    if (up == NULL || up->cfg == NULL || method == NULL) {
-        admin_fail(call->exchange, 404, method == NULL ? "there is no such method" : "there is no such upstream",
-                   method == NULL ? "smppbridge smsc --help lists them" : "GET /v1/upstreams lists them by name");
+    if (up == NULL || up->cfg == NULL) {
+        admin_fail(call->exchange, 404, "there is no such upstream", "GET /v1/upstreams lists them");
         return;
     }
-    for (; count < call->query.count && count < GIVEN_MAX; count++)
-        given[count] = (struct smsc_param){ call->query.at[count].name, call->query.at[count].value };
-    struct asking *a = calloc(1, sizeof *a);
-    if (a == NULL) {
-        admin_fail(call->exchange, 503, "out of memory", "try again");
+    if (method == NULL) {
+        admin_fail(
+            call->exchange, 404, "there is no such method",
+            "balance, cost, status, delete, history, incoming, stat, prices, megafon, operator, tinyurl, wait-call");
         return;
     }
-    *a = (struct asking){ .exchange = call->exchange, .method = method };
-    a->soap = up->cfg->kind == CFG_SMSC_SOAP && account_method_over_soap(method, given, count);
-    struct smsc_login login = upstream_login(up);
-    static const char *const soap_headers[] = { "SOAPAction: " SMSC_SOAP_ACTION, NULL };
-    buf_clear(body);
-    int err = account_method_build(method, a->soap, &login, given, count, body, why);
-    if (err == 0) {
-        struct http_request_out out = { .method = "POST",
-                                        .url = upstream_url(up, a->soap ? SMSC_PATH_SOAP : method->path, url),
-                                        .content_type = a->soap ? "text/xml; charset=utf-8" : NULL,
-                                        .headers = a->soap ? soap_headers : NULL,
-                                        .body = buf_text(body),
-                                        .body_len = body->len };
-
-        err = http_client_send(up->http_status, &out, on_reply, a, 0);
-        if (err == 0)
-            return;
+    if (call->query.count > GIVEN_MAX) {
+        admin_fail(call->exchange, 400, "too many parameters", "at most 64");
+        return;
     }
-    free(a);
-    if (err == ERR_SYNTAX)
-        admin_fail(call->exchange, 400, "a parameter is missing or wrong", why);
-    else
-        admin_fail(call->exchange, 503, err_text(err), "too many questions to the aggregator at once: try again");
+    for (size_t i = 0; i < call->query.count; i++)
+        given[i] = (struct smsc_param){ call->query.at[i].name, call->query.at[i].value };
+    int err = account_ask(up, method, given, call->query.count, on_answer, call->exchange, &wait_ms, why);
+    if (err != 0)
+        refuse(call, err, wait_ms, why);
 }

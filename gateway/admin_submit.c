@@ -164,7 +164,7 @@ static const struct string_field {
 
 static int bad(struct admin_sm *sm, const char *name, const char *what)
 {
-    snprintf(sm->hint, sizeof sm->hint, "%.60s %s", name, what);
+    snprintf(sm->hint, sizeof sm->hint, "%.30s %.160s", name, what);
     return ERR_SYNTAX;
 }
 

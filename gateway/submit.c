@@ -9,6 +9,7 @@
 #include "gateway/face.h"
 #include "gateway/group.h"
 #include "gateway/join.h"
+#include "gateway/waitcall.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,8 @@ static uint32_t handle_submit(struct gateway *gw, const struct smpp_ticket *tick
     struct reading reading;
     struct message facts = { 0 };
 
+    if (waitcall_is_asked(pdu))
+        return waitcall_handle(gw, ticket, session, pdu);
     if (account->queued >= account->cfg->max_queued)
         return STATUS_RMSGQFUL;
     uint32_t status = submit_read(gw, account, session, pdu, &reading, &facts);

@@ -1,0 +1,91 @@
+// account.test.mjs - the upstream account's own methods: from the shell, over the administration API, wait-call over SMPP.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { binary, freePort, startWorld, textOf, until } from './lib/world.mjs';
+
+let world;
+let admin;
+
+before(async () => {
+  const port = await freePort();
+  admin = `http://127.0.0.1:${port}`;
+  world = await startWorld({ admin: { listen: [`127.0.0.1:${port}`], token: 'open sesame' } });
+});
+after(() => world?.end());
+
+/** Runs `smppbridge smsc …` with the gateway's configuration. */
+function smsc(...args) {
+  return new Promise((resolve) =>
+    execFile(binary, ['smsc', ...args, '-c', world.gateway.file], (error, stdout, stderr) =>
+      resolve({ status: error ? error.code : 0, stdout, stderr })));
+}
+
+const get = (where) => fetch(`${admin}/v1/smsc/${where}`, { headers: { Authorization: 'Bearer open sesame' } });
+
+test('the shell asks the running gateway, tables and JSON', async () => {
+  const table = await smsc('operator', '79161234567');
+  assert.equal(table.stderr, '');
+  assert.match(table.stdout, /^operator +МТС$/m);
+  const json = await smsc('balance', '--json');
+  assert.ok(Number(JSON.parse(json.stdout).balance) > 0);
+  const cost = await smsc('cost', '79161234567', 'Привет', '--json');
+  assert.equal(JSON.parse(cost.stdout).cost, '1.65');
+});
+
+test('--direct asks the aggregator itself', async () => {
+  const { stdout, status } = await smsc('wait-call', '79161234567', '--direct', '--json');
+  assert.equal(status, 0);
+  assert.match(JSON.parse(stdout).phone, /^7495/);
+});
+
+test('errors are words, mistakes cost no request', async () => {
+  const before = (await world.simulator.accepted()).requests;
+  assert.equal((await smsc('operator')).status, 2);
+  assert.equal((await smsc('history', '--cnt', '1000')).status, 2);
+  assert.equal((await get('smsc/operator')).status, 400);
+  assert.equal((await get('nowhere/balance')).status, 404);
+  assert.equal((await get('smsc/send')).status, 404);
+  assert.equal((await fetch(`${admin}/v1/smsc/smsc/balance`)).status, 401);
+  assert.equal((await world.simulator.accepted()).requests, before);
+  const none = await smsc('tinyurl', '--id', '99');
+  assert.equal(none.status, 1);
+  assert.match(none.stderr, /no such link/);
+  const reply = await get('smsc/tinyurl?id=98');
+  assert.equal(reply.status, 422);
+  assert.equal((await reply.json()).error_code, 3);
+});
+
+test('history, status and deletion of a message sent over SMPP', async () => {
+  const esme = await world.esme();
+  await esme.submit({ destination_addr: '79000003060', short_message: 'later', registered_delivery: 0 });
+  const sent = await until('it is upstream', async () =>
+    (await world.simulator.get('/lab/messages?phone=79000003060')).items[0]?.id);
+  const history = await (await get('smsc/history?phone=79000003060')).json();
+  assert.equal(history[0].message, 'later');
+  const status = await (await get(`smsc/status?phone=79000003060&id=${sent}`)).json();
+  assert.equal(status.status, 0);
+  const deleted = await smsc('delete', '79000003060', sent);
+  assert.match(deleted.stdout, /OK/);
+  await esme.close();
+});
+
+test('wait-call over SMPP: the number to call comes back, the call as [waitcall]', async () => {
+  const esme = await world.esme();
+  const response = await esme.submit({ service_type: 'WCALL', destination_addr: '79161112233', source_addr: 'shop', short_message: '' });
+  assert.equal(response.command_status, 0);
+  assert.match(response.message_id, /^[1-9]\d{17,18}$/);
+  const number = await esme.delivery((pdu) => pdu.source_addr === '79161112233');
+  assert.equal(number.destination_addr, 'shop');
+  assert.equal(number.esm_class, 0);
+  assert.match(textOf(number), /^7495000000\d$/);
+  assert.equal((await world.simulator.get('/lab/messages?phone=79161112233')).items.length, 0); // nothing was sent
+  await world.simulator.send('POST', '/lab/waitcall', { phone: '79161112233' });
+  const call = await esme.delivery((pdu) => textOf(pdu) === '[waitcall]');
+  assert.equal(call.source_addr, '79161112233');
+  await world.simulator.behave({ blocked: 1 });
+  const refused = await esme.submit({ service_type: 'WCALL', destination_addr: '79161112234', short_message: '' });
+  assert.equal(refused.command_status, 8);
+  await world.simulator.behave({ blocked: 0 });
+  await esme.close();
+});
