@@ -3,7 +3,8 @@
  * account.c - who may bind, and which sessions an account has.
  *
  * An account outlives its configuration while messages of it are open: then it cannot bind, but its receipts wait.
- * Passwords are compared in constant time; failures are counted per account and per address and lock both out.
+ * Passwords are compared in constant time; failures are counted per account and per address and lock both out, except
+ * that an account is never locked out where it has bound before by what others do elsewhere.
  */
 #include "gateway/internal.h"
 
@@ -12,10 +13,10 @@
 
 #include "base/net.h"
 
-enum { FAILURES_MAX = 20000, PROBE_MS = 2000 };
+enum { FAILURES_MAX = 20000, PROBE_MS = 2000, PROBE_LOOK_MS = 50 };
 
-struct failures { /* one entry per address and per system_id that has failed */
-    char key[160];
+struct failures { /* one entry per address and per system_id that has failed, and per place an account has bound from */
+    char key[160]; /* "addr:IP", "sys:ID", "home:ID@IP" */
     unsigned count;
     uint64_t locked_until_ms; /* mono */
     uint64_t last_ms;
@@ -93,35 +94,53 @@ void account_id_text(const struct account *account, uint64_t public_id, char out
 
 /* --- failures ----------------------------------------------------------------------------------------------------- */
 
-static bool is_locked(struct gateway *gw, const char *key)
+static struct failures *failures_of(struct gateway *gw, const char *key)
 {
     struct failures *f;
 
     HASH_FIND_STR(gw->failures, key, f);
+    return f;
+}
+
+/* Makes it when there is none; the first entered makes room. NULL out of memory. */
+static struct failures *failures_get(struct gateway *gw, const char *key)
+{
+    struct failures *f = failures_of(gw, key);
+
+    if (f != NULL)
+        return f;
+    if (HASH_COUNT(gw->failures) >= FAILURES_MAX) {
+        f = gw->failures;
+        HASH_DEL(gw->failures, f);
+    } else {
+        f = malloc(sizeof *f);
+    }
+    if (f == NULL)
+        return NULL;
+    *f = (struct failures){ .last_ms = clock_mono_ms() };
+    snprintf(f->key, sizeof f->key, "%s", key);
+    HASH_ADD_STR(gw->failures, key, f);
+    return f;
+}
+
+static bool is_locked(struct gateway *gw, const char *key)
+{
+    const struct failures *f = failures_of(gw, key);
+
     return f != NULL && f->locked_until_ms > clock_mono_ms();
 }
 
 static void count_failure(struct gateway *gw, const char *key)
 {
     uint64_t now = clock_mono_ms();
-    struct failures *f;
 
     if (gw->config->smpp.login_failures == 0)
         return;
-    HASH_FIND_STR(gw->failures, key, f);
-    if (f == NULL) {
-        if (HASH_COUNT(gw->failures) >= FAILURES_MAX) { /* the first entered makes room */
-            f = gw->failures;
-            HASH_DEL(gw->failures, f);
-        } else {
-            f = malloc(sizeof *f);
-        }
-        if (f == NULL)
-            return;
-        *f = (struct failures){ .last_ms = now };
-        snprintf(f->key, sizeof f->key, "%s", key);
-        HASH_ADD_STR(gw->failures, key, f);
-    }
+
+    struct failures *f = failures_get(gw, key);
+
+    if (f == NULL)
+        return;
     if (now - f->last_ms > gw->config->smpp.lockout_ms)
         f->count = 0;
     f->last_ms = now;
@@ -187,26 +206,71 @@ bool account_address_allowed(const struct cfg_esme *cfg, const char *address)
     return allowed;
 }
 
+/* Room for one more session? STATUS_ROK; SMPP_LATER while we find out whether those there are alive; else a refusal. */
+static uint32_t make_room(struct gateway *gw, struct account *account, const struct smpp_session_info *session,
+                          struct smpp_grant *grant)
+{
+    struct bound *oldest = NULL;
+    size_t staying = 0;
+    bool in_doubt = false;
+
+    for (size_t i = 0; i < account->bound_count; i++) {
+        struct bound *b = &account->bounds[i];
+
+        if (b->replaced)
+            continue;
+        staying++;
+        if (oldest == NULL)
+            oldest = b;
+    }
+    if (staying < account->cfg->max_binds)
+        return STATUS_ROK;
+    if (account->cfg->when_full == CFG_REPLACE_OLDEST) {
+        oldest->replaced = true;
+        smpp_session_unbind(gw->smpp, oldest->ref, "replaced by a newer bind");
+        return STATUS_ROK;
+    }
+    /* One of them may be half dead, most often the same client's from before its network failed: all are asked, and the
+     * answer to this bind waits until they have spoken or are closed. */
+    for (size_t i = 0; i < account->bound_count; i++) {
+        if (session->bind_asked == 0)
+            smpp_session_probe(gw->smpp, account->bounds[i].ref, PROBE_MS);
+        in_doubt |= smpp_session_is_probed(gw->smpp, account->bounds[i].ref);
+    }
+    if (!in_doubt || session->bind_asked > 2 * PROBE_MS / PROBE_LOOK_MS)
+        return refuse(gw, session, account->system_id, "too_many_binds", account->profile.full_status);
+    grant->again_ms = PROBE_LOOK_MS;
+    return SMPP_LATER;
+}
+
 uint32_t account_on_bind(void *owner, const struct smpp_bind *bind, const struct smpp_session_info *session,
                          struct smpp_grant *grant)
 {
     struct gateway *gw = owner;
-    char system_id[72], from[64], by_account[160], by_address[96];
+    char system_id[72], from[64], by_account[96], by_address[96], at_home[160];
     struct account *account;
 
     if (gw->draining)
         return STATUS_RBINDFAIL;
     snprintf(system_id, sizeof system_id, "%.*s", (int)bind->system_id.len, bind->system_id.at);
     address_only(session->address, from);
-    snprintf(by_account, sizeof by_account, "sys:%s@%s", system_id, from);
+    snprintf(by_account, sizeof by_account, "sys:%s", system_id);
     snprintf(by_address, sizeof by_address, "addr:%s", from);
-    if (is_locked(gw, by_account) || is_locked(gw, by_address))
+    snprintf(at_home, sizeof at_home, "home:%s@%s", system_id, from);
+    /* Guesses made elsewhere do not lock an account's own machines out: where it has bound before, only that address's
+     * own failures count. */
+    if (is_locked(gw, by_address) || (is_locked(gw, by_account) && failures_of(gw, at_home) == NULL))
         return refuse(gw, session, system_id, "locked_out", STATUS_RBINDFAIL);
     HASH_FIND_STR(gw->accounts, system_id, account);
     if (account == NULL || account->cfg == NULL) {
         count_failure(gw, by_address);
         return refuse(gw, session, system_id, "unknown_system_id", STATUS_RINVSYSID);
     }
+    /* Before the password: these answers must not tell whether it was right. */
+    if (!account->cfg->enabled)
+        return refuse(gw, session, system_id, "disabled", STATUS_RBINDFAIL);
+    if (!account_address_allowed(account->cfg, session->address))
+        return refuse(gw, session, system_id, "address_not_allowed", STATUS_RBINDFAIL);
     if (!same_password(account->cfg->password, bind->password)) {
         count_failure(gw, by_account);
         count_failure(gw, by_address);
@@ -214,22 +278,14 @@ uint32_t account_on_bind(void *owner, const struct smpp_bind *bind, const struct
                       account->profile.login_failure_status != 0 ? account->profile.login_failure_status
                                                                  : STATUS_RINVPASWD);
     }
-    if (!account->cfg->enabled)
-        return refuse(gw, session, system_id, "disabled", STATUS_RBINDFAIL);
-    if (!account_address_allowed(account->cfg, session->address))
-        return refuse(gw, session, system_id, "address_not_allowed", STATUS_RBINDFAIL);
-    if (account->bound_count >= account->cfg->max_binds) {
-        if (account->cfg->when_full == CFG_REPLACE_OLDEST && account->bound_count > 0) {
-            smpp_session_unbind(gw->smpp, account->bounds[0].ref, "replaced by a newer bind");
-        } else {
-            /* one of them may be half dead: the next attempt finds its place free */
-            for (size_t i = 0; i < account->bound_count; i++)
-                smpp_session_probe(gw->smpp, account->bounds[i].ref, PROBE_MS);
-            return refuse(gw, session, system_id, "too_many_binds", account->profile.full_status);
-        }
-    }
+
+    uint32_t status = make_room(gw, account, session, grant);
+
+    if (status != STATUS_ROK)
+        return status;
     forget_failures(gw, by_account);
     forget_failures(gw, by_address);
+    failures_get(gw, at_home);
     grant->account = account;
     grant->window = account->cfg->window;
     grant->deliver_window = account->cfg->deliver_window;
@@ -261,7 +317,7 @@ void account_on_bound(void *owner, const struct smpp_session_info *session)
         account->bound_size = size;
     }
     account->bounds[account->bound_count++] =
-        (struct bound){ session->ref, session->type, session->interface_version, 0 };
+        (struct bound){ .ref = session->ref, .type = session->type, .interface_version = session->interface_version };
     metric_cell(gw->meters.sessions, METRIC_VALUES(account->system_id, type_name(session->type)))->value += 1;
     log_info("bound", "sys=%s sess=%llu type=%s version=%02x from=%s", account->system_id,
              (unsigned long long)session->n, type_name(session->type), session->interface_version, session->address);

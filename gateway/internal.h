@@ -53,6 +53,7 @@ struct bound { /* one session of an account */
     enum smpp_bind_type type;
     uint8_t interface_version;
     unsigned unanswered; /* deliveries in a row without an answer */
+    bool replaced;       /* asked to leave for a newer bind */
 };
 
 struct account { /* an ESME; kept while it has messages even when the configuration no longer names it */

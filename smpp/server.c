@@ -4,8 +4,8 @@
  *
  * A session is found by slot and generation, never by pointer, so what the owner keeps cannot dangle: a slot that was
  * given back has another generation. Refusals happen before a session is made where the address is known by then.
- * What a full account may do about dead sessions (smpp_session_probe) is the owner's policy: its on_bind refuses and
- * probes, the peer's next bind finds the dead ones gone.
+ * What a full account does about dead sessions (smpp_session_probe) is the owner's policy: its on_bind may probe them and
+ * decide later.
  */
 #include "smpp/internal.h"
 
@@ -515,6 +515,13 @@ void smpp_session_probe(struct smpp_server *server, struct smpp_session_ref ref,
     smpp_session_ask(s, now_ms);
     s->probed_until_ms = now_ms + within_ms;
     smpp_session_rearm(s);
+}
+
+bool smpp_session_is_probed(const struct smpp_server *server, struct smpp_session_ref ref)
+{
+    const struct smpp_session *s = find(server, ref);
+
+    return s != NULL && s->probed_until_ms != UINT64_MAX;
 }
 
 void smpp_session_close(struct smpp_server *server, struct smpp_session_ref ref, const char *why)

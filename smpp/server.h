@@ -47,12 +47,14 @@ struct smpp_session_info {
     uint32_t in_window;  /* requests of the peer we have not answered yet */
     uint32_t out_window; /* our deliver_sm the peer has not answered yet */
     uint64_t pdus_in, pdus_out;
+    uint32_t bind_asked; /* only in on_bind: how often it has answered SMPP_LATER to this bind */
 };
 
 struct smpp_grant { /* filled by on_bind when it returns STATUS_ROK */
     void *account;
     uint32_t window;         /* requests of the peer under way at once; above it STATUS_RMSGQFUL; 0 = 1000 */
     uint32_t deliver_window; /* our deliver_sm under way at once; 0 = 10 */
+    uint32_t again_ms;       /* only with SMPP_LATER */
 };
 
 enum smpp_deliver_end {
@@ -62,14 +64,14 @@ enum smpp_deliver_end {
     SMPP_DELIVER_LOST       /* the session ended first */
 };
 
-#define SMPP_LATER UINT32_MAX /* on_request: will be answered by smpp_answer */
+#define SMPP_LATER UINT32_MAX /* on_request: will be answered by smpp_answer; on_bind: see there */
 
 /* Calls up. All on the loop thread; none is made from inside a call into this room, except on_deliver_end from
  * smpp_session_close, and on_pdu for what a call sends: it looks and calls nothing here. The callee must not destroy the
  * server. */
 struct smpp_server_ops {
-    /* May it bind? Returns the bind_resp's status; fills *grant on STATUS_ROK. The session is not yet listed.
-     * `probe` (may be ignored): sessions to be asked with enquire_link when the account is full, see server.c. */
+    /* May it bind? Returns the bind_resp's status; fills *grant on STATUS_ROK. The session is not yet listed. SMPP_LATER:
+     * not decided yet, it is asked again with the same bind after grant->again_ms (or the bind timeout ends it). */
     uint32_t (*on_bind)(void *owner, const struct smpp_bind *bind, const struct smpp_session_info *session,
                         struct smpp_grant *grant);
     /* bind_resp has been queued: deliveries may start. */
@@ -145,6 +147,8 @@ const struct smpp_session_info *smpp_session_find(struct smpp_server *server, st
 void smpp_session_unbind(struct smpp_server *server, struct smpp_session_ref session, const char *why);
 /* Asks the peer with enquire_link now; it is closed when it does not answer within `within_ms`. */
 void smpp_session_probe(struct smpp_server *server, struct smpp_session_ref session, uint64_t within_ms);
+/* It has been probed and has not shown a sign of life yet. */
+bool smpp_session_is_probed(const struct smpp_server *server, struct smpp_session_ref session);
 /* Closes at once. */
 void smpp_session_close(struct smpp_server *server, struct smpp_session_ref session, const char *why);
 /* Connects out to host:port, sends outbind (system_id, password) and serves the bind that follows on the connection. */

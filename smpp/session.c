@@ -18,7 +18,8 @@ enum {
     LINGER_MS = 1000,      /* for the peer to close first */
     WINDOW_DEFAULT = 1000, /* smpp_grant.window */
     DELIVER_DEFAULT = 10,  /* smpp_grant.deliver_window */
-    PATIENCE_MS = 10000    /* where response_timeout is off but something must end */
+    BIND_BYTES = 2 * SMPP_UNBOUND_MAX,
+    PATIENCE_MS = 10000 /* where response_timeout is off but something must end */
 };
 
 struct smpp_outbind {
@@ -29,6 +30,7 @@ struct smpp_outbind {
 #define SESSION_OF(member, at) ((struct smpp_session *)((char *)(at)-offsetof(struct smpp_session, member)))
 
 static void on_alarm(struct smpp_alarm *alarm, uint64_t now_ms);
+static void ask_about_bind_again(struct smpp_session *s);
 
 static uint64_t now_of(const struct smpp_session *s)
 {
@@ -255,7 +257,8 @@ void smpp_session_start(struct smpp_session *s)
 {
     s->alarm.ring = on_alarm;
     s->state = ST_OPEN;
-    s->alarm.at_ms = s->until_ms = s->probed_until_ms = s->paused_until_ms = UINT64_MAX;
+    s->alarm.at_ms = s->until_ms = s->probed_until_ms = s->paused_until_ms = s->bind_again_ms = UINT64_MAX;
+    buf_init(&s->bind, BIND_BYTES);
     s->connected_ms = s->last_in_ms = now_of(s);
     s->info.system_id = s->info.system_type = "";
     s->info.address = s->link.address;
@@ -266,6 +269,7 @@ void smpp_session_start(struct smpp_session *s)
 void smpp_session_finish(struct smpp_session *s)
 {
     smpp_window_finish(&s->window);
+    buf_finish(&s->bind);
     free(s->names);
     free(s->outbind);
 }
@@ -288,7 +292,7 @@ static uint64_t next_deadline(const struct smpp_session *s)
     uint64_t at = sooner(s->probed_until_ms, s->paused_until_ms);
 
     if (s->state == ST_OPEN)
-        return sooner(at, after(s->connected_ms, opts->bind_timeout_ms));
+        return sooner(sooner(at, s->bind_again_ms), after(s->connected_ms, opts->bind_timeout_ms));
     at = sooner(at, s->window.earliest_ms);
     if (!smpp_state_is_bound(s->state))
         return sooner(at, s->until_ms);
@@ -370,6 +374,8 @@ static void on_alarm(struct smpp_alarm *alarm, uint64_t now_ms)
     look_at_window(s, now_ms);
     if (s->state == ST_OPEN && now_ms >= after(s->connected_ms, s->server->opts.bind_timeout_ms))
         time_out(s, "bind timeout");
+    if (s->state == ST_OPEN && now_ms >= s->bind_again_ms)
+        ask_about_bind_again(s);
     if (s->state != ST_CLOSED && now_ms >= s->probed_until_ms)
         time_out(s, "enquire_link unanswered");
     if (s->state != ST_CLOSED && now_ms >= s->paused_until_ms)
@@ -536,7 +542,18 @@ static void bind_failed(struct smpp_session *s, const struct smpp_pdu *pdu, uint
         smpp_session_hang_up(s, "bind refused");
 }
 
-uint32_t smpp_handle_bind(struct smpp_session *s, const struct smpp_pdu *pdu)
+/* Not decided: the bind is kept as bytes, for its views die. False: no memory for it. */
+static bool bind_waits(struct smpp_session *s, const struct smpp_pdu *pdu, uint32_t again_ms)
+{
+    if (s->bind.len == 0 && smpp_pdu_write(pdu, &s->bind) != 0)
+        return false;
+    s->info.bind_asked++;
+    s->bind_again_ms = now_of(s) + again_ms;
+    smpp_session_rearm(s);
+    return true;
+}
+
+static void decide_bind(struct smpp_session *s, const struct smpp_pdu *pdu)
 {
     struct smpp_server *server = s->server;
     struct smpp_grant grant = { 0 };
@@ -548,12 +565,18 @@ uint32_t smpp_handle_bind(struct smpp_session *s, const struct smpp_pdu *pdu)
     uint32_t status = server->ops->on_bind(server->owner, &pdu->bind, smpp_session_facts(s), &grant);
 
     if (s->state != ST_OPEN)
-        return SMPP_LATER; /* closed from above while it was thinking */
+        return; /* closed from above while it was thinking */
+    if (status == SMPP_LATER) {
+        if (bind_waits(s, pdu, grant.again_ms))
+            return;
+        status = STATUS_RSYSERR;
+    }
+    s->info.bind_asked = 0;
     if (status == STATUS_ROK && !keep_names(s, &pdu->bind))
         status = STATUS_RSYSERR;
     if (status != STATUS_ROK) {
         bind_failed(s, pdu, status);
-        return SMPP_LATER;
+        return;
     }
     s->info.account = grant.account;
     s->in_limit = limited(grant.window, WINDOW_DEFAULT, UINT32_MAX);
@@ -565,7 +588,29 @@ uint32_t smpp_handle_bind(struct smpp_session *s, const struct smpp_pdu *pdu)
                          : s->info.type == SMPP_BIND_RX ? EV_BOUND_RX
                                                         : EV_BOUND_TRX);
     server->ops->on_bound(server->owner, smpp_session_facts(s));
-    return SMPP_LATER; /* answered */
+}
+
+static void ask_about_bind_again(struct smpp_session *s)
+{
+    struct smpp_pdu pdu;
+    uint32_t status;
+
+    s->bind_again_ms = UINT64_MAX;
+    if (smpp_pdu_open((const uint8_t *)s->bind.data, s->bind.len, NULL, &pdu, &status) != SMPP_OPEN_OK) {
+        smpp_session_end(s, "bind lost"); /* we wrote it ourselves: cannot happen */
+        return;
+    }
+    decide_bind(s, &pdu);
+    if (s->bind_again_ms == UINT64_MAX)
+        buf_finish(&s->bind); /* decided: its views are not needed any more */
+}
+
+uint32_t smpp_handle_bind(struct smpp_session *s, const struct smpp_pdu *pdu)
+{
+    if (s->bind_again_ms != UINT64_MAX)
+        return STATUS_RINVBNDSTS; /* one at a time */
+    decide_bind(s, pdu);
+    return SMPP_LATER; /* answered, or will be */
 }
 
 uint32_t smpp_handle_unbind(struct smpp_session *s, const struct smpp_pdu *pdu)

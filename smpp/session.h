@@ -31,6 +31,8 @@ struct smpp_session {
     uint64_t last_in_ms;
     uint64_t asked_until_ms;  /* enquire_link: answer due; only if asked > 0 */
     uint64_t probed_until_ms; /* any sign of life due; UINT64_MAX: not asked for */
+    uint64_t bind_again_ms;   /* the owner is asked about `bind` again then; UINT64_MAX: none waits */
+    struct buf bind;          /* the undecided bind as a PDU */
     uint64_t until_ms;        /* end of UNBINDING, FINISHING, LINGER */
     uint64_t paused_until_ms; /* the peer must take some output until then */
     size_t paused_unsent;     /* what was waiting when that was set */

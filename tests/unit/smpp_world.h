@@ -35,10 +35,10 @@ struct world {
     uint32_t request_status; /* SMPP_LATER: tickets are kept */
     const char *message_id;  /* answered at once with this when request_status is ROK */
     /* what it was told */
-    unsigned bound, unbound, requests, troubles, drained;
+    unsigned binds, bound, unbound, requests, troubles, drained;
     struct smpp_session_ref last_session;
     uint32_t last_in_window;
-    char last_why[64], last_trouble[64], last_address[64];
+    char last_why[64], last_trouble[64], last_address[64], last_bind[72];
     uint8_t last_version;
     struct smpp_ticket tickets[KEPT_MAX];
     unsigned ticket_count;
@@ -55,7 +55,8 @@ static inline uint32_t world_on_bind(void *owner, const struct smpp_bind *bind, 
 {
     struct world *w = owner;
 
-    (void)bind;
+    snprintf(w->last_bind, sizeof w->last_bind, "%.*s", (int)bind->system_id.len, bind->system_id.at);
+    w->binds++;
     w->last_version = session->interface_version;
     *grant = w->grant;
     return w->bind_status;

@@ -232,6 +232,48 @@ static void a_probe_finds_the_dead_and_spares_the_living(void **state)
     world_destroy(w);
 }
 
+static void a_bind_may_be_decided_later(void **state)
+{
+    struct world *w = world_create();
+    struct smpp_pdu bind = raw_bind_pdu(CMD_BIND_TRANSCEIVER, 0x34);
+
+    (void)state;
+    w->opts.bind_timeout_ms = 300;
+    w->bind_status = SMPP_LATER;
+    w->grant.again_ms = 5;
+    world_listen(w, false);
+
+    struct raw *r = raw_connect(w, true), *late = raw_connect(w, true);
+
+    raw_send_pdu(r, &bind, 1);
+    RUN_UNTIL(w, w->binds == 3);
+    assert_int_equal(0, r->len);
+    assert_string_equal("alice", w->last_bind); /* still */
+    raw_send_pdu(r, &bind, 2);                  /* one at a time */
+    NEXT_IS(w, r, CMD_BIND_TRANSCEIVER | CMD_RESPONSE, STATUS_RINVBNDSTS, 2);
+    raw_send_header(r, 16, CMD_ENQUIRE_LINK, 0, 3);
+    NEXT_IS(w, r, CMD_ENQUIRE_LINK | CMD_RESPONSE, STATUS_ROK, 3);
+    w->bind_status = STATUS_ROK;
+    NEXT_IS(w, r, CMD_BIND_TRANSCEIVER | CMD_RESPONSE, STATUS_ROK, 1);
+    assert_int_equal(1, w->bound);
+
+    w->bind_status = SMPP_LATER; /* one that is never decided has the bind's time, and a peer may go meanwhile */
+    raw_send_pdu(late, &bind, 1);
+    RUN_UNTIL(w, w->troubles == 2 && late->eof); /* the time-out, then the end */
+    assert_string_equal("bind timeout", w->last_trouble);
+
+    struct raw *gone = raw_connect(w, true);
+    unsigned binds = w->binds;
+
+    raw_send_pdu(gone, &bind, 1);
+    RUN_UNTIL(w, w->binds == binds + 2);
+    raw_close(gone);
+    RUN_UNTIL(w, w->troubles == 3);
+    raw_close(r);
+    raw_close(late);
+    world_destroy(w);
+}
+
 static void timers_may_change_under_a_session(void **state)
 {
     struct world *w = world_create();
@@ -457,6 +499,7 @@ int main(void)
         cmocka_unit_test(no_bind_in_time),
         cmocka_unit_test(no_traffic_at_all_is_unbound),
         cmocka_unit_test(a_probe_finds_the_dead_and_spares_the_living),
+        cmocka_unit_test(a_bind_may_be_decided_later),
         cmocka_unit_test(timers_may_change_under_a_session),
         cmocka_unit_test(drain_unbinds_everybody),
         cmocka_unit_test(drain_ends_at_its_deadline_and_when_nobody_is_there),
