@@ -18,4 +18,9 @@ typedef void account_ask_fn(void *owner, const struct account_answer *answer);
 int account_ask(struct upstream *up, const struct account_method *method, const struct smsc_param *given, size_t count,
                 account_ask_fn *fn, void *owner, uint64_t *out_wait_ms, char why[200]) MUST_CHECK;
 
+/* Each tick: questions that wait for a free place among the requests under way. */
+void account_ask_tick(struct gateway *gw, uint64_t now_ms);
+/* Those that still wait are unanswered. */
+void account_ask_finish(struct gateway *gw);
+
 #endif

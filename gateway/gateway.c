@@ -7,6 +7,7 @@
  * the batch over. Commits come back as callbacks of a later turn: only they answer, transmit or deliver.
  */
 #include "gateway/gateway.h"
+#include "gateway/account_ask.h"
 #include "gateway/face.h"
 #include "gateway/group.h"
 #include "gateway/admin.h"
@@ -141,6 +142,7 @@ static void on_tick(uv_timer_t *timer)
     }
     for (struct upstream *up = gw->upstreams; up != NULL; up = up->next)
         upstream_tick(up, now_ms);
+    account_ask_tick(gw, now_ms);
     HASH_ITER(hh, gw->accounts, account, next)
     {
         account->meters.queued->value = (double)account->queued;
@@ -335,6 +337,7 @@ void gateway_destroy(struct gateway *gw)
     if (gw == NULL)
         return;
     gw->stopped = gw->draining = true;
+    account_ask_finish(gw);
     admin_destroy(gw);
     if (gw->smpp != NULL)
         smpp_server_destroy(gw->smpp);

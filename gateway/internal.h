@@ -193,6 +193,8 @@ struct gateway {
     struct gateway_meters meters;
     struct buf scratch; /* text under conversion */
     struct buf body;    /* request under construction */
+    struct question *questions; /* account_ask.c: waiting for a free connection */
+    size_t question_count;
     uv_prepare_t before_poll;
     uv_check_t after_poll;
     uv_timer_t tick;

@@ -56,6 +56,16 @@ test('errors are words, mistakes cost no request', async () => {
   assert.equal((await reply.json()).error_code, 3);
 });
 
+test('the limits of the aggregator are kept before it has to refuse', async () => {
+  for (let i = 0; i < 3; i++) assert.equal((await get('smsc/megafon')).status, 200);
+  const before = (await world.simulator.accepted()).requests;
+  const fourth = await get('smsc/megafon');
+  assert.equal(fourth.status, 429);
+  assert.ok(Number(fourth.headers.get('retry-after')) > 50);
+  assert.equal((await smsc('megafon')).status, 1);
+  assert.equal((await world.simulator.accepted()).requests, before);
+});
+
 test('history, status and deletion of a message sent over SMPP', async () => {
   const esme = await world.esme();
   await esme.submit({ destination_addr: '79000003060', short_message: 'later', registered_delivery: 0 });
