@@ -6,6 +6,7 @@
  * delivery ends in exactly one way (on_end): delivered, refused for good, or due again later from the store. A receipt
  * waits while the submit_sm_resp of its message has not left yet.
  */
+#include "gateway/extra.h"
 #include "gateway/internal.h"
 
 #include <stdlib.h>
@@ -175,6 +176,10 @@ static void build_receipt(struct account *account, const struct message *m, uint
     p->pdu.sm.source = (struct smpp_addr){ m->dest_ton, m->dest_npi, str_of(&m->dest) };
     p->pdu.sm.dest = (struct smpp_addr){ m->source_ton, m->source_npi, str_of(&m->source) };
     smpp_receipt_add_tlvs(&receipt, style, interface_version, &p->tlvs, &p->pdu);
+    struct bytes own; /* the ESME's own name for the message comes back as it was given [SMPP34 5.3.2.17] */
+    if (style->with_tlvs && interface_version >= 0x34 &&
+        extra_find_tlv(m->tlvs.at, m->tlvs.len, TAG_USER_MESSAGE_REFERENCE, &own))
+        smpp_tlv_add(&p->pdu, TAG_USER_MESSAGE_REFERENCE, own.at, (uint16_t)own.len);
     place_text(p);
 }
 

@@ -144,7 +144,8 @@ void group_on_final(struct gateway *gw, const struct message *m)
     } else if (g->pieces > 0 && --g->pieces == 0) {
         uint64_t leader = g->leader;
 
-        group_drop(gw, g);
+        if (g->followers.count == 0)
+            group_drop(gw, g);
         divide_check(gw, leader, m->public_id);
     }
 }

@@ -155,7 +155,7 @@ static int store_for(struct intake *intake, struct account *account)
     const struct incoming *in = &intake->in;
     struct gateway *gw = intake->gw;
     size_t len = strlen(in->text);
-    bool gsm = smpp_text_fits_gsm(in->text, len);
+    bool gsm = profile_fits_zero(&account->profile, in->text, len);
     enum smpp_alphabet alphabet = gsm ? ALPHABET_GSM7 : ALPHABET_UCS2;
     char key[120];
     struct message facts = {

@@ -122,6 +122,22 @@ void profile_resolve(const struct cfg_esme *cfg, struct profile *out)
     out->full_status = status_of(cfg->full_status, out->full_status);
 }
 
+/* --- text to the ESME --------------------------------------------------------------------------------------------- */
+
+bool profile_fits_zero(const struct profile *profile, const char *text, size_t len)
+{
+    if (!smpp_text_fits_gsm(text, len))
+        return false;
+    for (size_t i = 0; profile->zero != ALPHABET_GSM7 && i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        /* what ASCII and GSM have at different places, or GSM only through its extension */
+        if (c >= 0x80 || strchr("@$_[\\]^{|}~", c) != NULL || c == '\f')
+            return false;
+    }
+    return true;
+}
+
 /* --- ids ---------------------------------------------------------------------------------------------------------- */
 
 enum { SHORT_DIGITS = 8, DECIMAL_LEAST = 18, DECIMAL_MOST = 20 };

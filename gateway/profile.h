@@ -31,6 +31,9 @@ void profile_resolve(const struct cfg_esme *cfg, struct profile *out);
 /* Names of all presets, in order; NULL beyond the last. For tests and documents. */
 const char *profile_name_at(size_t at);
 
+/* Can this UTF-8 go to the account as data_coding 0? Where that is not GSM, only what GSM writes with the same octets. */
+bool profile_fits_zero(const struct profile *profile, const char *text, size_t len);
+
 /* Does a message that came by a bind of this version get a short id (8 hexadecimal digits)? */
 bool profile_wants_short_id(const struct profile *profile, uint8_t interface_version);
 /* The id as the ESME sees it. A short number (below 2^32) always reads as 8 digits, so that an id stays the same bytes

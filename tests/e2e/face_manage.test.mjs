@@ -242,8 +242,9 @@ test('profiles: habits of receipts and ids', async () => {
   const second = await receipt(latin, (await latin.submit({ destination_addr: '79992220031' })).message_id);
   assert.match(textOf(second), / submit date:\d{12} done date:\d{12} .* Text:Hello$/);
   assert.equal(second.message_state, undefined);
-  const third = await receipt(smsc, (await smsc.submit({ destination_addr: '79992220032' })).message_id);
+  const third = await receipt(smsc, (await smsc.submit({ destination_addr: '79992220032', user_message_reference: 77 })).message_id);
   assert.equal(third.message_state, 2);
+  assert.equal(third.user_message_reference, 77);
   for (const esme of [old, latin, smsc]) await esme.close();
 });
 

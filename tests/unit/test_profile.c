@@ -148,6 +148,32 @@ static void an_id_is_read_back_in_every_form(void **state)
     assert_string_equal(text, "18ea3b2c4d5e6f70");
 }
 
+static void text_to_the_esme_fits_its_alphabet(void **state)
+{
+    struct cfg_esme cfg = esme("default");
+
+    (void)state;
+    assert_true(profile_fits_zero(&(struct profile){ .zero = ALPHABET_GSM7 }, "a@$\xc3\xa9", 5));
+    assert_false(profile_fits_zero(&(struct profile){ .zero = ALPHABET_GSM7 }, "\xd0\x9f", 2));
+    cfg.alphabet = "latin1";
+    struct profile p = resolved(cfg);
+    assert_true(profile_fits_zero(&p, "Hello, 1\n", 9));
+    assert_false(profile_fits_zero(&p, "a@b", 3));
+    assert_false(profile_fits_zero(&p, "\xc3\xa9", 2));
+    for (int c = 1; c < 128; c++) { /* what passes has the same octet in both */
+        char one = (char)c;
+        struct buf out;
+
+        if (!profile_fits_zero(&p, &one, 1))
+            continue;
+        buf_init(&out, 16);
+        assert_int_equal(0, smpp_text_from_utf8(ALPHABET_GSM7, &one, 1, &out));
+        assert_int_equal(out.len, 1);
+        assert_int_equal(out.data[0], one);
+        buf_finish(&out);
+    }
+}
+
 static void what_is_no_id_of_ours_is_refused(void **state)
 {
     (void)state;
@@ -168,6 +194,7 @@ int main(void)
         cmocka_unit_test(each_habit_can_be_changed_alone),
         cmocka_unit_test(ids_are_short_where_there_is_no_room),
         cmocka_unit_test(an_id_is_read_back_in_every_form),
+        cmocka_unit_test(text_to_the_esme_fits_its_alphabet),
         cmocka_unit_test(what_is_no_id_of_ours_is_refused),
     };
 
