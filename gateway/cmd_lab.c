@@ -234,6 +234,7 @@ int command_lab(int argc, char **argv)
         perror("smppbridge lab: a directory for the store");
         return 1;
     }
+    serve_hold_signals();
     if (log_start(LOG_WARN, LOG_TEXT) != 0)
         return 1;
     uv_loop_init(&lab.loop);

@@ -89,6 +89,7 @@ int command_run(int argc, char **argv)
     struct config *config = read_config(file);
     if (config == NULL)
         return 2;
+    serve_hold_signals();
     if (log_start((enum log_level)config->log.level, (enum log_format)config->log.format) != 0)
         return 1;
     uv_loop_t loop;

@@ -55,6 +55,22 @@ static void on_hangup(uv_signal_t *handle, int number)
     buf_finish(&report);
 }
 
+static void mask(int how)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(how, &set, NULL);
+}
+
+void serve_hold_signals(void)
+{
+    mask(SIG_BLOCK);
+}
+
 void serve_until_signal(uv_loop_t *loop, struct gateway *gw, void (*on_end)(void *owner), void *owner)
 {
     struct serve serve = { .gw = gw, .on_end = on_end, .owner = owner };
@@ -66,5 +82,6 @@ void serve_until_signal(uv_loop_t *loop, struct gateway *gw, void (*on_end)(void
     uv_signal_start(&serve.hangup, on_hangup, SIGHUP);
     uv_signal_start(&serve.term, on_signal, SIGTERM);
     uv_signal_start(&serve.interrupt, on_signal, SIGINT);
+    mask(SIG_UNBLOCK);
     uv_run(loop, UV_RUN_DEFAULT);
 }

@@ -8,6 +8,10 @@
 
 #include "gateway/gateway.h"
 
+/* Before the first thread and the first listener: signals wait until somebody can drain. A SIGTERM between the two would
+ * otherwise end the process where it stands. */
+void serve_hold_signals(void);
+
 /* Runs the loop. SIGTERM, SIGINT: drain, destroy, then `on_end` (may be NULL) closes what else lives on the loop; a second
  * one ends the process at once. SIGHUP: reload. Returns when the loop has nothing left. */
 void serve_until_signal(uv_loop_t *loop, struct gateway *gw, void (*on_end)(void *owner), void *owner);

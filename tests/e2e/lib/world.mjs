@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
+import { after } from 'node:test';
 
 const require = createRequire(import.meta.url);
 export const smpp = require('smpp');
@@ -36,6 +37,13 @@ export async function until(what, condition, within = 20000) {
   }
 }
 
+/** What a failed test left running ends with its file; else node would wait for it. */
+const started = new Set();
+if (process.env.NODE_TEST_CONTEXT)
+  after(() => {
+    for (const child of started) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  });
+
 class Process {
   constructor(name) {
     this.name = name;
@@ -45,6 +53,7 @@ class Process {
 
   spawn(args, env = {}) {
     this.child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    started.add(this.child);
     this.exited = new Promise((resolve) => this.child.once('exit', (code, signal) => resolve({ code, signal })));
     for (const stream of [this.child.stdout, this.child.stderr])
       readline.createInterface({ input: stream }).on('line', (line) => {
