@@ -128,7 +128,7 @@ struct admin_sm {
     struct account *account;
     struct smpp_pdu pdu;
     struct buf text;
-    char hint[200];
+    char hint[320];
 };
 int admin_sm_read(struct gateway *gw, const struct http_params *params, struct admin_sm *out) MUST_CHECK;
 void admin_sm_finish(struct admin_sm *sm);
