@@ -184,7 +184,8 @@ export class Gateway extends Process {
   }
 
   clean() {
-    rmSync(this.directory, { recursive: true, force: true });
+    if (process.env.KEEP) console.error(`kept: ${this.directory}`);
+    else rmSync(this.directory, { recursive: true, force: true });
   }
 }
 
