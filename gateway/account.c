@@ -13,7 +13,7 @@
 
 #include "base/net.h"
 
-enum { FAILURES_MAX = 20000, PROBE_MS = 2000, PROBE_LOOK_MS = 50 };
+enum { FAILURES_MAX = 20000, PROBE_MS = 2000, PROBE_LOOK_MS = 20 };
 
 struct failures { /* one entry per address and per system_id that has failed, and per place an account has bound from */
     char key[160]; /* "addr:IP", "sys:ID", "home:ID@IP" */
@@ -206,13 +206,38 @@ bool account_address_allowed(const struct cfg_esme *cfg, const char *address)
     return allowed;
 }
 
-/* Room for one more session? STATUS_ROK; SMPP_LATER while we find out whether those there are alive; else a refusal. */
+/* The account is full. One of its sessions may be half dead, most often the same client's from before its network failed:
+ * the one silent for longest is asked with enquire_link, then the next, until one is closed for its silence or all have
+ * spoken since this bind came. One by one, because software that never answers enquire_link shall lose one session by it
+ * and not all. True: undecided. */
+static bool look_for_stale(struct gateway *gw, struct account *account, const struct smpp_session_info *newcomer)
+{
+    struct smpp_session_ref silent;
+    uint64_t since_ms = newcomer->last_in_ms;
+    bool found = false;
+
+    for (size_t i = 0; i < account->bound_count; i++) {
+        const struct smpp_session_info *session = smpp_session_find(gw->smpp, account->bounds[i].ref);
+
+        if (session == NULL || smpp_session_is_probed(gw->smpp, session->ref))
+            return true; /* closed: told in a moment; or asked already */
+        if (session->last_in_ms > since_ms)
+            continue;
+        found = true;
+        since_ms = session->last_in_ms;
+        silent = session->ref;
+    }
+    if (found)
+        smpp_session_probe(gw->smpp, silent, PROBE_MS);
+    return found;
+}
+
+/* Room for one more session? STATUS_ROK, a refusal, or SMPP_LATER. */
 static uint32_t make_room(struct gateway *gw, struct account *account, const struct smpp_session_info *session,
                           struct smpp_grant *grant)
 {
     struct bound *oldest = NULL;
     size_t staying = 0;
-    bool in_doubt = false;
 
     for (size_t i = 0; i < account->bound_count; i++) {
         struct bound *b = &account->bounds[i];
@@ -230,14 +255,7 @@ static uint32_t make_room(struct gateway *gw, struct account *account, const str
         smpp_session_unbind(gw->smpp, oldest->ref, "replaced by a newer bind");
         return STATUS_ROK;
     }
-    /* One of them may be half dead, most often the same client's from before its network failed: all are asked, and the
-     * answer to this bind waits until they have spoken or are closed. */
-    for (size_t i = 0; i < account->bound_count; i++) {
-        if (session->bind_asked == 0)
-            smpp_session_probe(gw->smpp, account->bounds[i].ref, PROBE_MS);
-        in_doubt |= smpp_session_is_probed(gw->smpp, account->bounds[i].ref);
-    }
-    if (!in_doubt || session->bind_asked > 2 * PROBE_MS / PROBE_LOOK_MS)
+    if (session->bind_asked > 2 * PROBE_MS / PROBE_LOOK_MS || !look_for_stale(gw, account, session))
         return refuse(gw, session, account->system_id, "too_many_binds", account->profile.full_status);
     grant->again_ms = PROBE_LOOK_MS;
     return SMPP_LATER;

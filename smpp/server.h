@@ -47,6 +47,7 @@ struct smpp_session_info {
     uint32_t in_window;  /* requests of the peer we have not answered yet */
     uint32_t out_window; /* our deliver_sm the peer has not answered yet */
     uint64_t pdus_in, pdus_out;
+    uint64_t last_in_ms; /* loop clock: when it last sent anything */
     uint32_t bind_asked; /* only in on_bind: how often it has answered SMPP_LATER to this bind */
 };
 

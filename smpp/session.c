@@ -48,6 +48,7 @@ const struct smpp_session_info *smpp_session_facts(struct smpp_session *s)
 {
     s->info.in_window = s->in_count;
     s->info.out_window = s->window.count;
+    s->info.last_in_ms = s->last_in_ms;
     return &s->info;
 }
 
