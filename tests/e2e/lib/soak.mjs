@@ -2,8 +2,6 @@
 // kill -9 at random moments. Counts what arrives; says what was wrong and names every delivery that came twice and why it
 // may have. Same seed, same decisions (not the same timing).
 import http from 'node:http';
-import { createRequire } from 'node:module';
-const require = createRequire(import.meta.url);
 import { Esme, freePort, receiptOf, smpp, startWorld, textOf, until } from './world.mjs';
 
 function randomOf(seed) {
@@ -37,8 +35,7 @@ class Meddler {
 
   forward(request, body) {
     return new Promise((resolve) => {
-      const { host, port } = new URL(this.target);
-      void host;
+      const { port } = new URL(this.target);
       const out = http.request(
         { host: '127.0.0.1', port, path: request.url, method: 'POST', agent: this.agent, headers: { 'Content-Type': request.headers['content-type'], 'Content-Length': body.length } },
         (reply) => {
@@ -264,7 +261,7 @@ export async function soak({ messages = 1500, incoming = 200, kills = 3, seed = 
       return `${key} (to ${phone}, registered_delivery ${registered}, status ${outcome.get(phone)}) ${said.join(' | ')}`;
     };
     say(`${accepted.size} accepted, ${unanswered.size} never answered; waiting for ${expected.size} deliveries`);
-    await until('everything has arrived', () => [...expected].every((key) => ledger.arrivals.has(key)), Number(process.env.WAIT ?? 120000)).catch(() => {
+    await until('everything has arrived', () => [...expected].every((key) => ledger.arrivals.has(key)), 120000).catch(() => {
       const missing = [...expected].filter((key) => !ledger.arrivals.has(key));
       faults.push(`${missing.length} never came, such as ${missing.slice(0, 5).map((key) => detail(key)).join(', ')}`);
     });
@@ -309,10 +306,6 @@ export async function soak({ messages = 1500, incoming = 200, kills = 3, seed = 
     };
   } finally {
     stopped = true;
-    if (process.env.KEEP) {
-      require('fs').cpSync(world.gateway.directory, process.env.KEEP, { recursive: true });
-      require('fs').writeFileSync(process.env.KEEP + '/log', world.gateway.lines.join('\n'));
-    }
     await world.end();
     await meddler.close();
   }
