@@ -90,7 +90,7 @@ struct busy_phone { /* a destination with a message under way: later ones wait h
 
 enum { UPSTREAM_URLS_MAX = 8 };
 
-struct url_state { /* one address of an upstream, and its circuit breaker */
+struct url_state {     /* one address of an upstream, and its circuit breaker */
     unsigned failures; /* in a row */
     uint64_t broken_until_ms;
 };
@@ -110,7 +110,7 @@ struct upstream {
     struct send *ready, **ready_end; /* durable claims waiting for a connection, first to leave first */
     size_t unclear_count;            /* sends whose outcome is unknown */
     struct rate rate;
-    uint64_t rate_wait_ms; /* until the rate leaves something; 0 it is not what we wait for */
+    uint64_t rate_wait_ms;   /* until the rate leaves something; 0 it is not what we wait for */
     struct queue *active[2]; /* rings of queues with work: [1] urgent, [0] bulk; points at the next to be served */
     size_t active_count[2];
     struct busy_phone *busy;
@@ -132,7 +132,7 @@ struct send_member {
     uint64_t id;
     uint64_t phone;
     bool done; /* outcome of this member is known: accepted lines of an accepted send wait for status with done false */
-    bool pinned; /* its item in the book, for this send's sake */
+    bool pinned;  /* its item in the book, for this send's sake */
     uint8_t seen; /* enum member_seen: what status.php said while the send was unclear */
 };
 
@@ -153,7 +153,7 @@ struct send { /* one request upstream; in memory while any member is open and th
     bool asking;     /* a status request is under way, about the member asked_id */
     uint64_t asked_id;
     uint8_t url, ask_url; /* of its last request, of its last question */
-    int64_t unclear_ms; /* wall: since when its outcome is unknown */
+    int64_t unclear_ms;   /* wall: since when its outcome is unknown */
     int64_t at_ms, replied_ms;
     int32_t error;
     int64_t cost_e6;
@@ -191,8 +191,8 @@ struct gateway {
     struct heap due;           /* (wall ms, id): scheduled sends, retries, postponed deliveries */
     struct failures *failures; /* logins, account.c */
     struct gateway_meters meters;
-    struct buf scratch; /* text under conversion */
-    struct buf body;    /* request under construction */
+    struct buf scratch;         /* text under conversion */
+    struct buf body;            /* request under construction */
     struct question *questions; /* account_ask.c: waiting for a free connection */
     size_t question_count;
     uv_prepare_t before_poll;

@@ -54,9 +54,9 @@ export function dataBody(fields = {}) {
 }
 
 /** `dests`: whole dest_address entries; `count` overrides their number. */
-export function multiBody({ dests = [], count = dests.length, text = Buffer.from('hello') } = {}) {
+export function multiBody({ dests = [], count = dests.length, text = Buffer.from('hello'), schedule = '' } = {}) {
   return Buffer.concat([
-    str(''), bytes(5, 0), str('raw'), bytes(count), ...dests, bytes(0, 0, 0), str(''), str(''), bytes(0, 0, 0, 0, text.length), text,
+    str(''), bytes(5, 0), str('raw'), bytes(count), ...dests, bytes(0, 0, 0), str(schedule), str(''), bytes(0, 0, 0, 0, text.length), text,
   ]);
 }
 export const sme = (number) => Buffer.concat([bytes(1, 1, 1), str(number)]);
