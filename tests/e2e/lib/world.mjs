@@ -163,6 +163,7 @@ export class Gateway extends Process {
               ...callbacks,
             },
       incoming: [{ to: '*', system_id: 'demo' }],
+      admin: { listen: [`127.0.0.1:${this.adminPort}`], token: 'token' },
       store: { url: `sqlite:${this.directory}/gateway.db` },
       ...rest,
     };
@@ -177,6 +178,23 @@ export class Gateway extends Process {
     this.spawn(['run', '-c', this.file]);
     await this.line(/listening.*smpp/, from);
     return this;
+  }
+
+  /** A request to the administration: { status, headers, json or text }. */
+  async admin(method, where, body, headers = { Authorization: 'Bearer token' }) {
+    const reply = await fetch(`http://127.0.0.1:${this.adminPort}${where}`, {
+      method,
+      headers,
+      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    const text = await reply.text();
+    let json = null;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      // no JSON: the text is what the caller wants
+    }
+    return { status: reply.status, headers: reply.headers, text, json };
   }
 
   async stop() {

@@ -1,0 +1,127 @@
+// dashboard.test.mjs - the dashboard in Chromium: opened, clicked through in both languages, on a phone, by keyboard, in the dark.
+// Screenshots go to $SCREENSHOTS when it is set. Skipped where there is no Chromium.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { startWorld } from './lib/world.mjs';
+
+const executablePath = spawnSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).stdout.trim();
+const skip = executablePath === '' && 'no chromium';
+let world, browser, url;
+
+before(async () => {
+  if (skip) return;
+  world = await startWorld();
+  url = `http://127.0.0.1:${world.gateway.adminPort}/`;
+  browser = await chromium.launch({
+    executablePath,
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync'],
+  });
+});
+after(async () => {
+  await browser?.close();
+  await world?.end();
+});
+
+async function open(options = {}) {
+  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.problems = [];
+  page.on('pageerror', (error) => page.problems.push(error.message));
+  page.on('request', (request) => {
+    if (!request.url().startsWith(url)) page.problems.push(`asks elsewhere: ${request.url()}`);
+  });
+  await page.goto(url);
+  return page;
+}
+
+async function login(page) {
+  await page.locator('#login input').fill('token');
+  await page.keyboard.press('Enter');
+  await page.locator('#state.good').waitFor();
+}
+
+const picture = (page, name) =>
+  process.env.SCREENSHOTS && page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}.png`), fullPage: true });
+
+test('a wrong token is refused, the right one opens the page', { skip }, async () => {
+  const page = await open();
+  await page.locator('#login input').fill('wrong');
+  await page.keyboard.press('Enter');
+  await page.locator('#login .error', { hasText: 'Wrong token.' }).waitFor();
+  await picture(page, 'login');
+  await login(page);
+  assert.equal(await page.locator('#login').isVisible(), false);
+  await page.locator('#cards dd').first().waitFor();
+  await page.locator('#upstreams tbody td', { hasText: 'smsc' }).first().waitFor();
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test('a test message is explained, sent, found and its story told; its bind and upstream can be worked', { skip }, async () => {
+  const esme = await world.esme();
+  const page = await open();
+  await login(page);
+  await page.locator('#sessions tbody tr').first().waitFor();
+  await page.locator('#test input[name=to]').fill('79992220001');
+  await page.locator('#test textarea').fill('<b>Привет</b>');
+  await page.locator('#test input[name=registered_delivery]').check();
+  await page.locator('#explain').click();
+  await page.locator('#test-result', { hasText: 'ucs2' }).waitFor();
+  await page.locator('#test button:not([type])').click();
+  await page.locator('#test-result button').click();
+  await page.locator('#timeline li', { hasText: 'received' }).waitFor();
+  assert.equal(await page.locator('#facts dd', { hasText: '<b>Привет</b>' }).count(), 1); // as text, not as markup
+  await picture(page, 'story');
+  await page.keyboard.press('Escape');
+  await page.locator('#search input[name=what]').fill('79992220001');
+  await page.keyboard.press('Enter');
+  await page.locator('#messages tbody tr', { hasText: '79992220001' }).waitFor();
+  const pause = page.locator('#upstreams button');
+  await pause.click();
+  await page.locator('#upstreams td', { hasText: 'paused' }).waitFor();
+  await page.locator('#upstreams button', { hasText: 'Resume' }).click();
+  await page.locator('#upstreams td.good').waitFor();
+  await picture(page, 'desktop');
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+  await esme.close();
+});
+
+test('Russian, the dark and a phone: nothing is cut off and everything is reached by keyboard', { skip }, async () => {
+  const page = await open({ locale: 'ru-RU', colorScheme: 'dark', viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
+  await login(page);
+  await page.locator('#messages-title', { hasText: 'Сообщения' }).waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'ru');
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(wide <= 0, `the page is ${wide} px wider than the phone`);
+  const back = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  assert.equal(back, 'rgb(16, 21, 27)');
+  await picture(page, 'phone');
+  const reached = new Set();
+  for (let i = 0; i < 40; i++) {
+    await page.keyboard.press('Tab');
+    reached.add(await page.evaluate(() => document.activeElement.id || document.activeElement.name || document.activeElement.dataset.word));
+  }
+  for (const wanted of ['skip', 'language', 'theme', 'what', 'system_id', 'to', 'text', 'explain']) assert.ok(reached.has(wanted), wanted);
+  await page.locator('#language').click();
+  await page.locator('#messages-title', { hasText: 'Messages' }).waitFor();
+  await page.locator('#theme').click();
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'light');
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test('every word stands in both languages', { skip }, async () => {
+  const page = await open();
+  const missing = await page.evaluate(() => {
+    const named = [...document.querySelectorAll('[data-word]')].map((e) => e.dataset.word);
+    const keys = [...new Set([...named, ...Object.keys(words.en)])];
+    return keys.filter((k) => !(k in words.en) || !(k in words.ru));
+  });
+  assert.deepEqual(missing, []);
+  await page.context().close();
+});
