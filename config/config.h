@@ -78,6 +78,7 @@ struct cfg_esme {
     uint64_t max_queued;
     const char *upstream; /* name; "" = the first */
     enum cfg_acknowledge acknowledge;
+    uint64_t acknowledge_within_ms;
     const char *profile, *alphabet;
     const char *alphabet_one;  /* "profile" or an alphabet */
     enum cfg_switch text_four; /* on: data_coding 4 is text */

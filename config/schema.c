@@ -35,7 +35,7 @@ static const struct cfg_word when_full[] = {
 };
 static const struct cfg_word acknowledge[] = {
     { "stored", CFG_STORED, WORKS },
-    { "sent", CFG_SENT, NOT_YET },
+    { "sent", CFG_SENT, WORKS },
     { 0 },
 };
 static const struct cfg_word profiles[] = {
@@ -234,11 +234,11 @@ static const struct cfg_row esme_rows[] = {
       .help = "Sessions of this account at once." },
     { "when_full", CFG_ENUM, ESME(when_full), "\"refuse\"", 0, 0, RELOAD, WORKS, .words = when_full,
       .help = "What a bind above max_binds gets: refused, or the place of the oldest session." },
-    { "rate", CFG_NUMBER, ESME(rate), "100", 0, 1000000, RELOAD, NOT_YET, .off = "0", .unit = "messages/s",
+    { "rate", CFG_NUMBER, ESME(rate), "100", 0, 1000000, RELOAD, WORKS, .unit = "messages/s",
       .help = "Messages the account may submit. 0: no limit." },
-    { "burst", CFG_NUMBER, ESME(burst), "100", 0, 1000000, RELOAD, NOT_YET, .off = "0", .unit = "messages",
+    { "burst", CFG_NUMBER, ESME(burst), "100", 0, 1000000, RELOAD, WORKS, .unit = "messages",
       .help = "Messages above the rate that are taken at once after a pause." },
-    { "delay_budget", CFG_DURATION, ESME(delay_budget_ms), "\"1s\"", 0, MINUTE, RELOAD, NOT_YET,
+    { "delay_budget", CFG_DURATION, ESME(delay_budget_ms), "\"1s\"", 0, MINUTE, RELOAD, WORKS,
       .help = "Above the rate the answer is held back up to this long before ESME_RTHROTTLED." },
     { "window", CFG_UINT32, ESME(window), "1000", 1, 100000, RELOAD, WORKS, .unit = "requests",
       .help = "Requests of one session that may wait for our answer at once." },
@@ -250,6 +250,8 @@ static const struct cfg_row esme_rows[] = {
       .help = "Name of the upstream its messages go to. Empty: the first of the list." },
     { "acknowledge", CFG_ENUM, ESME(acknowledge), "\"stored\"", 0, 0, RELOAD, WORKS, .words = acknowledge,
       .help = "When submit_sm is answered: \"stored\" on stable storage, \"sent\" after the upstream's answer." },
+    { "acknowledge_within", CFG_DURATION, ESME(acknowledge_within_ms), "\"10s\"", 100, 5 * MINUTE, RELOAD, WORKS,
+      .help = "With \"sent\", and for a submit_sm in forward mode: after this long it is answered as stored." },
     { "profile", CFG_WORD, ESME(profile), "\"default\"", 0, 0, RELOAD, WORKS, .words = profiles,
       .help = "Habits of the client software to follow. The keys that name \"profile\" as their value can change one "
               "habit each." },

@@ -43,6 +43,7 @@ struct account *account_get(struct gateway *gw, const char *system_id)
     }
     account->meters.accepted = metric_cell(gw->meters.messages, METRIC_VALUES(system_id, "", "accepted"));
     account->meters.refused = metric_cell(gw->meters.messages, METRIC_VALUES(system_id, "", "refused"));
+    account->meters.throttled = metric_cell(gw->meters.throttled, METRIC_VALUES(system_id));
     account->meters.queued = metric_cell(gw->meters.queue, METRIC_VALUES("submit", system_id, ""));
     account->meters.backlog = metric_cell(gw->meters.queue, METRIC_VALUES("deliver", system_id, ""));
     HASH_ADD_STR(gw->accounts, system_id, account);
@@ -54,6 +55,8 @@ void account_configure(struct account *account, const struct cfg_esme *cfg)
 {
     account->cfg = cfg;
     profile_resolve(cfg, &account->profile);
+    if (cfg != NULL) /* without a burst: what the rate gives in a second */
+        rate_configure(&account->rate, cfg->rate, cfg->burst > 0 ? cfg->burst : cfg->rate);
 }
 
 struct account *account_by_number(struct gateway *gw, uint16_t number)

@@ -28,10 +28,13 @@ struct item {
     bool in_set;     /* `ticket` is answered by multi.c when the whole set is stored */
     bool ending;     /* its outcome is decided and not durable yet */
     bool avoids;     /* `avoid` is a session that did not answer its delivery */
+    bool held;       /* pace.c has it pinned until its answer is given */
+    bool waits_sent; /* that answer is the upstream's word */
     bool holds_phone; /* waits for its due time with its phone kept busy; pinned once for that */
     uint16_t together; /* at most so many in one request, since a larger one with it was refused; 0 no limit */
     struct smpp_ticket ticket;
     struct smpp_session_ref avoid;
+    uint64_t answer_at_ms;      /* mono: not answered before; 0 at once */
     uint64_t taken_ns;          /* mono, when that request came; 0 unknown */
     bool leaving;               /* unpinned and to be forgotten once no look-up under way can bring an old copy back */
     uint64_t leaves_after;      /* the last look-up that could */

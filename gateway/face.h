@@ -11,6 +11,8 @@
 #include "gateway/read_sm.h"
 
 /* submit.c: what both ways of taking a message share. */
+/* Answers the request that brought this message, once. */
+void submit_answer(struct gateway *gw, struct item *item, uint32_t status);
 uint32_t submit_read(struct gateway *gw, struct account *account, const struct smpp_session_info *session,
                      const struct smpp_pdu *pdu, struct reading *reading, struct message *out);
 uint64_t submit_public_id(struct gateway *gw, const struct message *m); /* 0: none now; m->id is set, p.esme too */

@@ -12,6 +12,7 @@
 #include "gateway/group.h"
 #include "gateway/admin.h"
 #include "gateway/internal.h"
+#include "gateway/pace.h"
 #include "gateway/join.h"
 
 #include <stdlib.h>
@@ -69,6 +70,9 @@ static void end_of_turn(struct gateway *gw)
         else if (up->rate_wait_ms != 0 && up->rate_wait_ms < TICK_MS)
             wake_in(gw, up->rate_wait_ms);
     }
+    uint64_t next_ms = pace_turn(gw);
+    if (next_ms < TICK_MS)
+        wake_in(gw, next_ms > 0 ? next_ms : 1);
     submit_flush(gw);
     upstream_flush(gw);
     store_flush(gw->store);
@@ -370,6 +374,7 @@ void gateway_destroy(struct gateway *gw)
     join_finish(gw);
     book_destroy(gw->book);
     heap_finish(&gw->due);
+    heap_finish(&gw->paced);
     watch_finish(&gw->watch);
     free(gw->config_file);
     free(gw->restart_needed);

@@ -66,6 +66,7 @@ struct account { /* an ESME; kept while it has messages even when the configurat
     size_t bound_count, bound_size, bound_next; /* bound_next: round robin over receivers */
     struct queue *queues;
     uint64_t queued;        /* accepted from it, not yet accepted upstream and not final */
+    struct rate rate;       /* of submits */
     struct lane deliveries; /* ids waiting for a receiver */
     uint64_t delivering;    /* deliver_sm under way */
     uint64_t postponed;     /* deliveries waiting for their next try */
@@ -188,6 +189,7 @@ struct gateway {
     size_t fresh_count, fresh_size;
     struct send **starting; /* gathered in this turn */
     size_t starting_count, starting_size;
+    struct heap paced;         /* (mono ms, id): answers held back */
     struct heap due;           /* (wall ms, id): scheduled sends, retries, postponed deliveries */
     struct failures *failures; /* logins, account.c */
     struct gateway_meters meters;
@@ -348,6 +350,7 @@ struct outcome {
     int64_t cost_e6;   /* -1 keep */
     int64_t done_ms;   /* 0 = now */
     const char *extra; /* HLR tail for the receipt, NULL none */
+    bool quiet;        /* the ESME was told in the answer to its submit: no receipt */
 };
 /* The message has ended so: decides about its receipt and stores it (flags as store_move). `done` as in the store. The
  * item must be pinned by the caller for the time of the call. Returns 0 or the store's refusal (nothing changed). */

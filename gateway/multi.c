@@ -6,6 +6,7 @@
  * of the set is that of its first record; each record gets its own receipt under it.
  */
 #include "gateway/face.h"
+#include "gateway/pace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,9 @@ uint32_t multi_handle(struct gateway *gw, const struct smpp_ticket *ticket, cons
     uint32_t status = submit_read(gw, account, session, pdu, &reading, &shared);
     if (status != STATUS_ROK)
         return status;
+    uint64_t until_ms; /* the answer of a set is not held back: its debt slows down what follows */
+    if (!pace_admit(account, (unsigned)pdu->dest_count, &until_ms))
+        return STATUS_RTHROTTLED;
     struct multi *multi = calloc(1, sizeof *multi);
     if (multi == NULL)
         return STATUS_RSYSERR;

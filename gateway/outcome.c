@@ -6,7 +6,7 @@
  * gets at most one receipt. What is not yet durable is undone when the store refuses it.
  */
 #include "gateway/group.h"
-#include "gateway/internal.h"
+#include "gateway/pace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +130,7 @@ int outcome_reached(struct gateway *gw, struct item *item, const struct outcome 
     if (outcome->cost_e6 >= 0)
         m->p.cost_e6 = outcome->cost_e6;
     m->p.due_ms = 0;
-    bool receipt = wants_receipt(m) && speaks_for_all(account_by_number(gw, m->p.esme), m);
+    bool receipt = !outcome->quiet && wants_receipt(m) && speaks_for_all(account_by_number(gw, m->p.esme), m);
     m->p.receipt = receipt ? RECEIPT_WAITING : RECEIPT_NOT_ASKED;
     m->p.state = receipt ? MESSAGE_DELIVERING : MESSAGE_CLOSED;
 
@@ -143,6 +143,7 @@ int outcome_reached(struct gateway *gw, struct item *item, const struct outcome 
     }
     item->ending = true;
     book_pin(gw->book, item);
+    pace_answer(gw, item, STATUS_ROK); /* the upstream has had it: the answer goes before any receipt */
     return 0;
 }
 

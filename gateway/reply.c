@@ -6,7 +6,7 @@
  * that cannot be understood, says nothing at all and goes to reconcile.c. A refused batch is sent again in halves, so one
  * bad line costs its neighbours a few requests and never their delivery.
  */
-#include "gateway/internal.h"
+#include "gateway/pace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,17 +27,20 @@ static const struct rule {
     bool refused_send; /* counts towards the block after a hundred */
     enum upstream_pause pause;
     uint64_t pause_ms; /* UINT64_MAX: until somebody ends it */
+    uint32_t
+        command_status; /* for an ESME that waits for the upstream's word [smsc-api 18.6]; ROK: it goes on waiting */
 } rules[] = {
     /* [smsc-api 1.5, 3.5] */
-    { 1, REFUSE, true, PAUSE_NONE, 0 },
-    { 2, REQUEUE, false, PAUSE_LOGIN, UINT64_MAX }, /* five of these block the address: the first one stops us */
-    { 3, REQUEUE, false, PAUSE_MONEY, 60000 },
-    { 4, REQUEUE, false, PAUSE_BLOCKED, BLOCKED_MS },
-    { 5, REFUSE, true, PAUSE_NONE, 0 },
-    { 6, REFUSE, true, PAUSE_NONE, 0 },
-    { 7, REFUSE, true, PAUSE_NONE, 0 },
-    { 8, REFUSE, true, PAUSE_NONE, 0 },
-    { 9, REQUEUE_LATER, false, PAUSE_NONE, 0 },
+    { 1, REFUSE, true, PAUSE_NONE, 0, STATUS_RSUBMITFAIL },
+    { 2, REQUEUE, false, PAUSE_LOGIN, UINT64_MAX,
+      STATUS_RSYSERR }, /* five of these block the address: the first one stops us */
+    { 3, REQUEUE, false, PAUSE_MONEY, 60000, STATUS_RSUBMITFAIL },
+    { 4, REQUEUE, false, PAUSE_BLOCKED, BLOCKED_MS, STATUS_RSYSERR },
+    { 5, REFUSE, true, PAUSE_NONE, 0, STATUS_RINVEXPIRY },
+    { 6, REFUSE, true, PAUSE_NONE, 0, STATUS_RSUBMITFAIL },
+    { 7, REFUSE, true, PAUSE_NONE, 0, STATUS_RINVDSTADR },
+    { 8, REFUSE, true, PAUSE_NONE, 0, STATUS_RINVDSTADR },
+    { 9, REQUEUE_LATER, false, PAUSE_NONE, 0, STATUS_ROK },
 };
 
 static const struct rule *rule_of(int error)
@@ -78,6 +81,7 @@ static void members_refused(struct send *send, enum verdict verdict, int error)
     struct upstream *up = send->upstream;
     struct gateway *gw = up->gateway;
     size_t together = send->member_count / 2; /* of a refused batch */
+    size_t ended = 0;
 
     send->state = SEND_REFUSED;
     send->replied_ms = clock_wall_ms();
@@ -94,7 +98,16 @@ static void members_refused(struct send *send, enum verdict verdict, int error)
             send_unpin(gw, member);
             continue;
         }
-        if (verdict == REFUSE && send->member_count == 1) {
+        uint32_t told = error == 0 ? STATUS_ROK : rule_of(error)->command_status;
+        if (told != STATUS_ROK && pace_waits(item) && (verdict != REFUSE || send->member_count == 1)) {
+            pace_answer(gw, item, told);
+            outcome_keep(
+                gw, item,
+                &(struct outcome){
+                    .final = SMPP_STATE_REJECTED, .status = -100, .err = error, .cost_e6 = -1, .quiet = true });
+            ended++;
+        } else if (verdict == REFUSE && send->member_count == 1) {
+            ended++;
             outcome_keep(
                 gw, item,
                 &(struct outcome){ .final = SMPP_STATE_REJECTED, .status = -100, .err = error, .cost_e6 = -1 });
@@ -107,9 +120,10 @@ static void members_refused(struct send *send, enum verdict verdict, int error)
         }
         send_unpin(gw, member);
     }
-    /* a refused single message still ends through this send; all others have left it */
-    if (verdict != REFUSE || send->member_count > 1 || send->open_count == 0)
+    if (ended == 0 || send->open_count == 0) /* those that ended here still do so through this send */
         send_drop(gw, send);
+    else
+        send->open_count = ended;
 }
 
 void upstream_unclaim(struct upstream *up)
@@ -144,8 +158,12 @@ static void lines_refused(struct send *send, const struct smsc_send_reply *reply
             continue;
         if (!outcome_of_status(line->status, &final) || final == 0)
             final = SMPP_STATE_REJECTED;
+        bool quiet = pace_waits(item);
+        pace_answer(gw, item,
+                    final == SMPP_STATE_UNDELIVERABLE || line->status == 22 ? STATUS_RINVDSTADR : STATUS_RSUBMITFAIL);
         outcome_keep(gw, item,
-                     &(struct outcome){ .final = final, .status = line->status, .err = line->error, .cost_e6 = -1 });
+                     &(struct outcome){
+                         .quiet = quiet, .final = final, .status = line->status, .err = line->error, .cost_e6 = -1 });
     }
 }
 

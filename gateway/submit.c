@@ -9,6 +9,8 @@
 #include "gateway/face.h"
 #include "gateway/group.h"
 #include "gateway/join.h"
+
+#include "gateway/pace.h"
 #include "gateway/waitcall.h"
 
 #include <stdlib.h>
@@ -53,7 +55,7 @@ uint64_t submit_public_id(struct gateway *gw, const struct message *m)
     return profile_wants_short_id(&account->profile, m->interface_version) ? shortid_next(gw) : m->id;
 }
 
-static void answer(struct gateway *gw, struct item *item, uint32_t status)
+void submit_answer(struct gateway *gw, struct item *item, uint32_t status)
 {
     char id[SMPP_ID_MAX + 1];
 
@@ -98,13 +100,14 @@ static void on_stored(void *owner, uint64_t cookie, int err)
     struct account *account = account_by_number(gw, item->m->p.esme);
     item->fresh = false;
     if (err != 0) {
-        answer(gw, item, err == ERR_FULL ? STATUS_RMSGQFUL : STATUS_RSYSERR);
+        submit_answer(gw, item, err == ERR_FULL ? STATUS_RMSGQFUL : STATUS_RSYSERR);
         account->queued--;
         account->meters.refused->value += 1;
         item->m->p.state = MESSAGE_CLOSED; /* was never taken: queues and sends pass over it */
     } else {
         trail_add(gw->watch.trail, item->m->id, TRAIL_STORED, 0, 0);
-        answer(gw, item, STATUS_ROK);
+        if (!pace_hold(gw, item))
+            submit_answer(gw, item, STATUS_ROK);
         account->meters.accepted->value += 1;
     }
     if (item->in_set)
@@ -177,6 +180,7 @@ static uint32_t handle_submit(struct gateway *gw, const struct smpp_ticket *tick
     struct account *account = session->account;
     struct reading reading;
     struct message facts = { 0 };
+    uint64_t until_ms = 0;
 
     if (waitcall_is_asked(pdu))
         return waitcall_handle(gw, ticket, session, pdu);
@@ -185,6 +189,9 @@ static uint32_t handle_submit(struct gateway *gw, const struct smpp_ticket *tick
     uint32_t status = submit_read(gw, account, session, pdu, &reading, &facts);
     if (status != STATUS_ROK)
         return status;
+    /* a joined long message counts once, with its first part */
+    if (!(facts.p.state == MESSAGE_PART && facts.part_number != 1) && !pace_admit(account, 1, &until_ms))
+        return STATUS_RTHROTTLED;
     facts.id = facts.p.id = store_next_id(gw->store);
     facts.public_id = submit_public_id(gw, &facts);
     if (facts.public_id == 0)
@@ -192,6 +199,8 @@ static uint32_t handle_submit(struct gateway *gw, const struct smpp_ticket *tick
     struct message *m = message_create(&facts);
     if (m == NULL || submit_take(gw, m, ticket) != 0)
         return STATUS_RSYSERR;
+    if (until_ms != 0)
+        book_find(gw->book, facts.id)->answer_at_ms = until_ms;
     trail_add(gw->watch.trail, facts.id, TRAIL_RECEIVED, session->n, pdu->sequence_number);
     return SMPP_LATER;
 }

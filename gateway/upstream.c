@@ -7,6 +7,7 @@
  */
 #include "gateway/extra.h"
 #include "gateway/internal.h"
+#include "gateway/pace.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -624,6 +625,7 @@ void upstream_accepted(struct send *send, int64_t cost_e6)
                 account_by_number(gw, item->m->p.esme)->queued--;
                 if (send->member_count == 1 && cost_e6 >= 0)
                     item->m->p.cost_e6 = cost_e6;
+                pace_answer(gw, item, STATUS_ROK);
             }
         }
         send_unpin(gw, member);

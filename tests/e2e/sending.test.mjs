@@ -1,0 +1,159 @@
+// sending.test.mjs - rates, the upstream's word in submit_sm_resp, refused batches, order, floods, reserve addresses.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { freePort, receiptOf, startWorld, until } from './lib/world.mjs';
+
+const ROK = 0;
+const SYSERR = 0x08;
+const RINVDSTADR = 0x0b;
+const RSUBMITFAIL = 0x45;
+const RTHROTTLED = 0x58;
+
+async function world(t, overrides = {}, behaviour = {}) {
+  const w = await startWorld(overrides);
+  t.after(() => w.end());
+  await w.simulator.behave({ time_factor: 120, delay_min_ms: 10, delay_max_ms: 20, delivered: 1, ...behaviour });
+  return w;
+}
+
+const many = (n, prefix = '7999') => Array.from({ length: n }, (_, i) => `${prefix}${String(i).padStart(7, '0')}`);
+
+test('over the rate the answer is delayed within delay_budget, then ESME_RTHROTTLED', async (t) => {
+  const w = await world(t, { esme: { rate: 20, burst: 5, delay_budget: '500ms' } });
+  const esme = await w.esme();
+  const began = Date.now();
+  const results = await Promise.all(many(40).map(async (n) => ({ status: (await esme.submit({ destination_addr: n })).command_status, ms: Date.now() - began })));
+  const taken = results.filter((r) => r.status === ROK);
+  assert.equal(results.filter((r) => r.status === RTHROTTLED).length, 40 - taken.length);
+  assert.ok(taken.length >= 14 && taken.length <= 18, `${taken.length} taken`); // 5 at once, 10 in half a second
+  assert.ok(taken.filter((r) => r.ms < 45).length <= 9, 'the burst at once, the others later');
+  assert.ok(Math.max(...taken.map((r) => r.ms)) >= 400);
+  await until('all taken are sent', async () => (await w.simulator.accepted()).accepted === taken.length);
+  await esme.close();
+});
+
+test('a long message counts once', async (t) => {
+  const w = await world(t, { esme: { rate: 1, burst: 1, delay_budget: '0ms' } });
+  const esme = await w.esme();
+  const part = (i) => ({ esm_class: 0x40, data_coding: 0, short_message: { udh: Buffer.from([5, 0, 3, 7, 3, i]), message: `part ${i} ` } });
+  for (let i = 1; i <= 3; i++) assert.equal((await esme.submit(part(i))).command_status, ROK);
+  assert.equal((await esme.submit({ destination_addr: '79990000009' })).command_status, RTHROTTLED);
+  await esme.close();
+});
+
+test('over the upstream rate messages wait and keep their order', async (t) => {
+  const w = await world(t, { upstream: { rate: 50, burst: 1, batch: { max: 1 } } });
+  const esme = await w.esme();
+  const began = Date.now();
+  const numbers = many(30);
+  for (const n of numbers) assert.equal((await esme.submit({ destination_addr: n })).command_status, ROK);
+  await until('all sent', async () => (await w.simulator.accepted()).accepted === 30);
+  assert.ok(Date.now() - began >= 500, 'thirty at fifty a second take more than half a second');
+  await esme.close();
+});
+
+test('acknowledge "sent": submit_sm_resp carries what the aggregator said, and no receipt follows a refusal', async (t) => {
+  const w = await world(t, { esme: { acknowledge: 'sent' } });
+  const esme = await w.esme();
+  assert.equal((await esme.submit({ destination_addr: '79990000001' })).command_status, ROK);
+  const table = { 1: RSUBMITFAIL, 6: RSUBMITFAIL, 7: RINVDSTADR, 8: RINVDSTADR };
+  for (const [error, status] of Object.entries(table))
+    assert.equal((await esme.submit({ destination_addr: `7900000200${error}` })).command_status, status, `error ${error}`);
+  const good = await esme.submit({ destination_addr: '79990000002' });
+  assert.equal(good.command_status, ROK);
+  await esme.delivery((pdu) => receiptOf(pdu).id === good.message_id);
+  assert.equal(esme.delivered.length, 2);
+  await w.simulator.behave({ password: 'changed', api_key: 'changed' });
+  assert.equal((await esme.submit({ destination_addr: '79990000003' })).command_status, SYSERR);
+  await esme.close();
+});
+
+test('forward mode of one message waits for the aggregator too; after acknowledge_within the promise stands', async (t) => {
+  const w = await world(t, { esme: { acknowledge_within: '300ms' }, upstream: { timeout: '5s' } });
+  const esme = await w.esme();
+  assert.equal((await esme.submit({ destination_addr: '79000002007', esm_class: 2 })).command_status, RINVDSTADR);
+  assert.equal((await esme.submit({ destination_addr: '79000002007' })).command_status, ROK);
+  await w.simulator.behave({ latency_min_ms: 1200, latency_max_ms: 1200, delay_min_ms: 3000, delay_max_ms: 3000 });
+  const began = Date.now();
+  assert.equal((await esme.submit({ destination_addr: '79990000001', esm_class: 2 })).command_status, ROK);
+  const took = Date.now() - began;
+  assert.ok(took >= 250 && took < 1100, `${took} ms`);
+  await esme.close();
+});
+
+test('bad lines of a batch never fail their neighbours', async (t) => {
+  const w = await world(t, { upstream: { batch: { max: 50, linger: '50ms' } } }, { latency_min_ms: 40, latency_max_ms: 40 });
+  const esme = await w.esme();
+  const numbers = [...many(12), '79000002001', ...many(12, '7998'), '79000002007', ...many(12, '7997')];
+  const answers = await Promise.all(numbers.map((n, i) => esme.submit({ destination_addr: n, short_message: `text ${i}` })));
+  const stats = {};
+  for (const [i, a] of answers.entries()) {
+    const pdu = await esme.delivery((p) => receiptOf(p).id === a.message_id);
+    stats[receiptOf(pdu).stat] = (stats[receiptOf(pdu).stat] ?? 0) + 1;
+    if (numbers[i].startsWith('790000020')) assert.equal(receiptOf(pdu).stat, 'REJECTD');
+  }
+  assert.deepEqual(stats, { DELIVRD: 36, REJECTD: 2 });
+  assert.equal((await w.simulator.accepted()).duplicates, 0);
+  await esme.close();
+});
+
+test('order to one destination is kept while others pass, batched and not', async (t) => {
+  for (const max of [1, 20]) {
+    const w = await world(t, { upstream: { batch: { max, linger: '2ms' }, limits: { flood_messages: 0 } } }, { latency_min_ms: 0, latency_max_ms: 15 });
+    const esme = await w.esme();
+    await Promise.all(Array.from({ length: 40 }, (_, i) => [
+      esme.submit({ destination_addr: '79991112233', short_message: `no ${i}` }),
+      esme.submit({ destination_addr: `7998000${String(i).padStart(4, '0')}` }),
+    ]).flat());
+    await until('all sent', async () => (await w.simulator.accepted()).accepted === 80);
+    const { items } = await w.simulator.get('/lab/messages?phone=79991112233&limit=100');
+    assert.deepEqual(items.map((m) => m.text).reverse(), Array.from({ length: 40 }, (_, i) => `no ${i}`));
+    await esme.close();
+  }
+});
+
+test('a flood to one subscriber is held back before the aggregator would block it', async (t) => {
+  const w = await world(t, { upstream: { limits: { flood_messages: 5, flood_gap: '700ms' } } }, { flood: 5, time_factor: 60 });
+  const esme = await w.esme();
+  const answers = [];
+  for (let i = 0; i < 8; i++) answers.push(await esme.submit({ destination_addr: '79991112233', short_message: `no ${i}` }));
+  const other = await esme.submit({ destination_addr: '79991112244' });
+  await esme.delivery((pdu) => receiptOf(pdu).id === other.message_id);
+  for (const a of answers) assert.equal(receiptOf(await esme.delivery((pdu) => receiptOf(pdu).id === a.message_id)).stat, 'DELIVRD');
+  await esme.close();
+});
+
+test('a wrong login stops at the first answer; nothing is lost, and resume follows a reload or an operator', async (t) => {
+  const w = await world(t, { upstream: { password: 'wrong' } });
+  const esme = await w.esme();
+  for (const n of many(20)) assert.equal((await esme.submit({ destination_addr: n })).command_status, ROK);
+  await w.gateway.line(/refuses our login/);
+  assert.equal((await w.simulator.accepted()).errors['2'], 1);
+  await w.gateway.stop();
+  w.gateway.overrides.upstream.password = '123';
+  await w.gateway.start();
+  await until('all sent', async () => (await w.simulator.accepted()).accepted === 20);
+});
+
+test('the reserve address takes over when the first is gone; nothing is sent twice', async (t) => {
+  const dead = await freePort();
+  const w = await world(t, {});
+  await w.gateway.stop();
+  w.gateway.overrides.upstream = { urls: [`http://127.0.0.1:${dead}`, w.simulator.url], retry: { first: '100ms' } };
+  await w.gateway.start();
+  const esme = await w.esme();
+  const answers = await Promise.all(many(30).map((n) => esme.submit({ destination_addr: n })));
+  for (const a of answers) await esme.delivery((pdu) => receiptOf(pdu).id === a.message_id);
+  const { accepted, duplicates } = await w.simulator.accepted();
+  assert.deepEqual({ accepted, duplicates }, { accepted: 30, duplicates: 0 });
+  await esme.close();
+});
+
+test('a message nobody takes within give_up ends as EXPIRED, also while the upstream is unreachable', async (t) => {
+  const w = await world(t, { upstream: { retry: { first: '50ms', max: '200ms', give_up: '1s' } } });
+  await w.simulator.kill('SIGTERM');
+  const esme = await w.esme();
+  const answer = await esme.submit({ destination_addr: '79990000001' });
+  assert.equal(receiptOf(await esme.delivery((pdu) => receiptOf(pdu).id === answer.message_id)).stat, 'EXPIRED');
+  await esme.close();
+});
