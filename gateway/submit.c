@@ -9,7 +9,6 @@
 #include "gateway/face.h"
 #include "gateway/group.h"
 #include "gateway/join.h"
-
 #include "gateway/pace.h"
 #include "gateway/waitcall.h"
 
