@@ -3,38 +3,12 @@
 # with_library_asan.sh [SECONDS] - fuzz_pdu with libsmpp34 itself built from Debian's source under ASan and UBSan.
 #
 # Twice: with its trace silenced, as we ship it, and with its trace as it is, where the airlock alone must keep it in
-# bounds. Needs clang, dpkg-dev and a network (or the source unpacked already: SMPP34_SOURCE=DIR). The system's package
-# lists are not touched. "bounds" is left out: the library reads a TLV's length as element -2 of its value, harmlessly.
+# bounds. What it needs: library_asan.sh.
 set -eu
 seconds=${1:-60}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$root/build/library_asan
-mkdir -p "$work/apt/partial" "$work/lib"
-
-if [ -z "${SMPP34_SOURCE:-}" ]; then
-    sed 's/^Types: deb$/Types: deb-src/' /etc/apt/sources.list.d/debian.sources > "$work/apt/debian.sources"
-    options="-o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=$work/apt -o Dir::State::lists=$work/apt -o APT::Get::List-Cleanup=0"
-    (cd "$work" && apt-get -q $options update && rm -rf libsmpp34-*/ && apt-get -q $options source libsmpp34)
-    SMPP34_SOURCE=$(ls -d "$work"/libsmpp34-*/)
-fi
-version=$(pkg-config --modversion libsmpp34)
-
-objects=
-for name in heap pack params structs unpack; do
-    clang -O1 -g -fPIC -w -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize=bounds -fno-sanitize-recover=undefined \
-        -I"$SMPP34_SOURCE/src" -I"$SMPP34_SOURCE" -c "$SMPP34_SOURCE/src/smpp34_$name.c" -o "$work/lib/$name.o"
-    objects="$objects $work/lib/$name.o"
-done
-rm -f "$work/lib/libsmpp34.a"
-ar rcs "$work/lib/libsmpp34.a" $objects
-cat > "$work/lib/libsmpp34.pc" <<PC
-libdir=$work/lib
-Name: libsmpp34
-Description: libsmpp34 under ASan
-Version: $version
-Libs: -L\${libdir} -lsmpp34
-Cflags: $(pkg-config --cflags libsmpp34)
-PC
+"$root/tests/fuzz/library_asan.sh" "$work"
 
 "$root/tests/fuzz/seeds.sh" "$root/tests/vectors" "$work/seeds"
 for quiet in ON OFF; do
