@@ -18,9 +18,11 @@ version=$(pkg-config --modversion libsmpp34)
 
 objects=
 for name in heap pack params structs unpack; do
+    objects="$objects $work/lib/$name.o"
+    # some minutes of compiling: only once for the same source
+    [ "$work/lib/$name.o" -nt "$SMPP34_SOURCE/src/smpp34_$name.c" ] && [ -s "$work/lib/$name.o" ] && continue
     clang -O1 -g -fPIC -w -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize=bounds -fno-sanitize-recover=undefined \
         -I"$SMPP34_SOURCE/src" -I"$SMPP34_SOURCE" -c "$SMPP34_SOURCE/src/smpp34_$name.c" -o "$work/lib/$name.o"
-    objects="$objects $work/lib/$name.o"
 done
 rm -f "$work/lib/libsmpp34.a"
 ar rcs "$work/lib/libsmpp34.a" $objects
