@@ -114,7 +114,7 @@ static void use(struct soak *s, const struct smpp_pdu *pdu)
 
     if ((pdu->sm.esm_class & ESM_UDHI) != 0)
         smpp_udh_read(text, &udh);
-    if (!udh.damaged) {
+    if (udh.header_len > 0 && !udh.damaged) {
         text.at += udh.header_len;
         text.len -= udh.header_len;
     }
