@@ -9,6 +9,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+enum { OTHER_DESCRIPTORS = 512 }; /* store, upstream and callback connections, log */
 
 static void on_trouble(void *owner, const struct smpp_session_info *session, const char *what)
 {
@@ -82,12 +85,31 @@ int gateway_reload_certificates(struct gateway *gw)
     return err;
 }
 
+/* The usual soft limit is 1024, far below max_sessions; up to the hard one it is ours to raise. */
+static void raise_descriptor_limit(uint32_t max_sessions)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    if (limit.rlim_cur < limit.rlim_max) {
+        struct rlimit all = { .rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max };
+
+        if (setrlimit(RLIMIT_NOFILE, &all) == 0)
+            limit = all;
+    }
+    if (limit.rlim_cur < (rlim_t)max_sessions + OTHER_DESCRIPTORS)
+        log_warn("fewer file descriptors than smpp.max_sessions needs", "limit=%llu max_sessions=%u",
+                 (unsigned long long)limit.rlim_cur, max_sessions);
+}
+
 int listen_smpp(struct gateway *gw, char why[256])
 {
     const struct cfg_smpp *cfg = &gw->config->smpp;
     struct smpp_server_opts opts = gateway_smpp_opts(cfg);
     char reason[256] = "";
 
+    raise_descriptor_limit(cfg->max_sessions);
     int err = smpp_server_create(gw->loop, &opts, &smpp_ops, gw, &gw->smpp);
     if (err != 0) {
         snprintf(why, 256, "smpp: %s", err_text(err));
