@@ -121,7 +121,7 @@ static const struct cfg_word numbers[] = {
 };
 static const struct cfg_word modes[] = {
     { "live", CFG_LIVE, WORKS },
-    { "lab", CFG_LAB, NOT_YET },
+    { "lab", CFG_LAB, WORKS },
     { 0 },
 };
 static const struct cfg_word kinds[] = {

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "gateway/commands.h"
 #include "gateway/gateway.h"
+#include "gateway/lab_host.h"
 #include "gateway/serve.h"
 
 #define DEFAULT_FILE "/etc/smppbridge/smppbridge.json"
@@ -79,6 +80,11 @@ int command_check(int argc, char **argv)
     return 0;
 }
 
+static void on_end(void *owner)
+{
+    lab_host_finish(owner);
+}
+
 int command_run(int argc, char **argv)
 {
     const char *file;
@@ -104,9 +110,12 @@ int command_run(int argc, char **argv)
         log_stop();
         return err == ERR_CONFIG || err == ERR_SYNTAX ? 2 : 1;
     }
+    struct lab_host lab;
+    if (lab_host_attach(&lab, &loop, gw, why) != 0)
+        log_error("lab accounts have no network", "reason=%s", why);
     if (gateway_set_file(gw, file) != 0)
         log_warn("this gateway cannot reload", "reason=out of memory");
-    serve_until_signal(&loop, gw, NULL, NULL);
+    serve_until_signal(&loop, gw, on_end, &lab);
     uv_loop_close(&loop);
     log_stop();
     return 0;

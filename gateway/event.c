@@ -7,6 +7,7 @@
  * statuses are answered 200 and change nothing. Never 404 here: the aggregator takes that for "do not repeat".
  */
 #include "gateway/internal.h"
+#include "gateway/lab_accounts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -227,7 +228,7 @@ void event_on_request(void *owner, struct http_exchange *exchange, const struct 
 {
     struct listener *listener = owner;
     struct gateway *gw = listener->gateway;
-    const struct cfg_callbacks *cfg = &gw->config->callbacks[listener->index];
+    const struct cfg_callbacks *cfg = listener_cfg(listener);
     static const char *const kinds[] = { "status", "incoming", "waitcall" };
     struct webhook_opts opts = { .hash = (enum webhook_hash)cfg->hash,
                                  .secret = cfg->secret,

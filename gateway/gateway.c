@@ -14,6 +14,7 @@
 #include "gateway/internal.h"
 #include "gateway/pace.h"
 #include "gateway/join.h"
+#include "gateway/lab_accounts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -363,6 +364,7 @@ void gateway_destroy(struct gateway *gw)
     if (gw->store != NULL)
         store_close(gw->store);
     upstream_destroy_all(gw);
+    lab_accounts_finish(gw);
     struct send *send, *next;
     HASH_ITER(hh, gw->sends, send, next)
     {

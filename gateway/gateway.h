@@ -33,6 +33,14 @@ struct gateway_lab {
 };
 /* `lab` must outlive the gateway. */
 void gateway_set_lab(struct gateway *gw, const struct gateway_lab *lab);
+/* Who runs the simulated network of accounts of mode "lab": started when the first one is configured. `start` gets the
+ * address for callbacks and gives the simulator's. */
+struct gateway_lab_host {
+    void *owner;
+    int (*start)(void *owner, const char *callback_url, char out_url[160], char why[256]);
+};
+/* Right after gateway_start; `host` must outlive the gateway. Returns 0, or an error with a sentence. */
+int gateway_set_lab_host(struct gateway *gw, const struct gateway_lab_host *host, char why[256]) MUST_CHECK;
 /* The file gateway_reload reads; copied. */
 int gateway_set_file(struct gateway *gw, const char *path) MUST_CHECK;
 /* Reads the file again and follows it. Returns 0 and the keys that need a restart, one a line (empty: none); ERR_CONFIG

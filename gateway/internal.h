@@ -164,9 +164,11 @@ struct send { /* one request upstream; in memory while any member is open and th
     UT_hash_handle hh;
 };
 
+#define LISTENER_LAB SIZE_MAX
+
 struct listener { /* one callbacks listener */
     struct gateway *gateway;
-    size_t index; /* of config->callbacks */
+    size_t index; /* of config->callbacks, or LISTENER_LAB */
     struct http_server *server;
     struct listener *next;
 };
@@ -195,6 +197,8 @@ struct gateway {
     struct gateway_meters meters;
     struct buf scratch;         /* text under conversion */
     struct buf body;            /* request under construction */
+    struct config *lab_config; /* lab_accounts.c: the settings of lab accounts' upstream and callbacks; NULL none */
+    const struct gateway_lab_host *lab_host;
     struct question *questions; /* account_ask.c: waiting for a free connection */
     size_t question_count;
     uv_prepare_t before_poll;
@@ -228,6 +232,9 @@ struct gateway {
 /* listen.c: both return 0, or an error with a sentence in why[256] */
 int listen_smpp(struct gateway *gw, char why[256]) MUST_CHECK;
 int listen_callbacks(struct gateway *gw, char why[256]) MUST_CHECK;
+/* `index`: what the listeners look their settings up by. *out_port: the first one's, unless it is set already. */
+int listen_callbacks_for(struct gateway *gw, const struct cfg_callbacks *cfg, size_t index, uint16_t *out_port,
+                         char why[256]) MUST_CHECK;
 
 /* account.c */
 struct account *account_get(struct gateway *gw, const char *system_id); /* makes it when unknown; NULL out of memory */

@@ -124,37 +124,44 @@ int listen_smpp(struct gateway *gw, char why[256])
     return err != 0 ? err : listen_on(gw, cfg->tls.listen, true, why);
 }
 
-int listen_callbacks(struct gateway *gw, char why[256])
+int listen_callbacks_for(struct gateway *gw, const struct cfg_callbacks *cfg, size_t index, uint16_t *out_port,
+                         char why[256])
 {
-    for (size_t i = 0; i < gw->config->callback_count; i++) {
-        const struct cfg_callbacks *cfg = &gw->config->callbacks[i];
+    for (size_t k = 0; cfg->listen != NULL && cfg->listen[k] != NULL; k++) {
+        struct listener *listener = calloc(1, sizeof *listener);
+        char reason[256];
+        uint16_t port;
 
-        for (size_t k = 0; cfg->listen != NULL && cfg->listen[k] != NULL; k++) {
-            struct listener *listener = calloc(1, sizeof *listener);
-            uint16_t port;
-            char reason[256];
-
-            if (listener == NULL)
-                return ERR_NOMEM;
-            listener->gateway = gw;
-            listener->index = i;
-            listener->next = gw->listeners;
-            gw->listeners = listener;
-            struct http_server_opts opts = { .address = cfg->listen[k],
-                                             .listen_fd = -1,
-                                             .max_body_bytes = cfg->max_body_bytes,
-                                             .allow_from = cfg->allow_from,
-                                             .certificate_file = cfg->certificate_file,
-                                             .key_file = cfg->key_file };
-            int err = http_server_create(gw->loop, &opts, event_on_request, listener, &listener->server, &port, reason);
-            if (err != 0) {
-                snprintf(why, 256, "callbacks.listen %.60s: %.160s", cfg->listen[k], reason);
-                return err;
-            }
-            if (gw->callback_port == 0)
-                gw->callback_port = port;
-            log_info("listening", "what=callbacks address=%s port=%u path=%s", cfg->listen[k], port, cfg->path);
+        if (listener == NULL)
+            return ERR_NOMEM;
+        listener->gateway = gw;
+        listener->index = index;
+        listener->next = gw->listeners;
+        gw->listeners = listener;
+        struct http_server_opts opts = { .address = cfg->listen[k],
+                                         .listen_fd = -1,
+                                         .max_body_bytes = cfg->max_body_bytes,
+                                         .allow_from = cfg->allow_from,
+                                         .certificate_file = cfg->certificate_file,
+                                         .key_file = cfg->key_file };
+        int err = http_server_create(gw->loop, &opts, event_on_request, listener, &listener->server, &port, reason);
+        if (err != 0) {
+            snprintf(why, 256, "callbacks.listen %.60s: %.160s", cfg->listen[k], reason);
+            return err;
         }
+        if (*out_port == 0)
+            *out_port = port;
+        log_info("listening", "what=%s address=%s port=%u path=%s",
+                 index == LISTENER_LAB ? "lab-callbacks" : "callbacks", cfg->listen[k], port, cfg->path);
     }
     return 0;
+}
+
+int listen_callbacks(struct gateway *gw, char why[256])
+{
+    int err = 0;
+
+    for (size_t i = 0; i < gw->config->callback_count && err == 0; i++)
+        err = listen_callbacks_for(gw, &gw->config->callbacks[i], i, &gw->callback_port, why);
+    return err;
 }

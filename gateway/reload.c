@@ -10,6 +10,7 @@
 
 #include "gateway/admin.h"
 #include "gateway/internal.h"
+#include "gateway/lab_accounts.h"
 
 static const struct cfg_esme *esme_named(const struct config *config, const char *system_id)
 {
@@ -89,7 +90,7 @@ static void configure_upstreams(struct gateway *gw, const struct config *before)
             upstream_resume(up);
     }
     for (struct upstream *up = gw->upstreams; up != NULL; up = up->next) {
-        if (cfg_upstream_named(gw->config, up->name) == NULL)
+        if (cfg_upstream_named(gw->config, up->name) == NULL && strcmp(up->name, LAB_UPSTREAM) != 0)
             up->cfg = NULL;
     }
 }
@@ -102,7 +103,7 @@ static void configure_listeners(struct gateway *gw)
     smpp_server_configure(gw->smpp, &opts);
     (void)gateway_reload_certificates(gw); /* says in the log what it has not taken */
     for (struct listener *l = gw->listeners; l != NULL; l = l->next) {
-        const struct cfg_callbacks *cfg = &gw->config->callbacks[l->index];
+        const struct cfg_callbacks *cfg = listener_cfg(l);
         struct http_server_opts http = { .listen_fd = -1,
                                          .max_body_bytes = cfg->max_body_bytes,
                                          .allow_from = cfg->allow_from };
@@ -118,7 +119,7 @@ static void configure_listeners(struct gateway *gw)
 static bool listeners_keep_their_place(const struct gateway *gw, const struct config *then)
 {
     for (const struct listener *l = gw->listeners; l != NULL; l = l->next) {
-        if (l->index >= then->callback_count)
+        if (l->index != LISTENER_LAB && l->index >= then->callback_count)
             return false;
     }
     return true;
@@ -159,6 +160,14 @@ int gateway_reload(struct gateway *gw, struct buf *report)
         buf_adds(report, "callbacks: a list shorter than the one in use needs a restart");
         cfg_destroy(then);
         log_error("configuration not reloaded: nothing has been changed", "reason=%s", buf_text(report));
+        return ERR_CONFIG;
+    }
+    char why[256];
+    err = lab_accounts_prepare(gw, then, why);
+    if (err != 0) {
+        buf_adds(report, why);
+        cfg_destroy(then);
+        log_error("configuration not reloaded: nothing has been changed", "reason=%s", why);
         return ERR_CONFIG;
     }
     cfg_restart_needed(gw->config, then, report);

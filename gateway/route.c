@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* route.c - which upstream carries a message, and which account an incoming one belongs to. Pure look-ups. */
 #include "gateway/internal.h"
+#include "gateway/lab_accounts.h"
 
 #include <string.h>
 
 struct upstream *route_upstream(struct gateway *gw, const struct account *account, const struct message *m)
 {
     UNUSED(m);
+    if (account->cfg != NULL && account->cfg->mode == CFG_LAB)
+        return upstream_named(gw, LAB_UPSTREAM);
     if (account->cfg != NULL && account->cfg->upstream[0] != '\0')
         return upstream_named(gw, account->cfg->upstream);
     return gw->config->upstream_count == 0 ? NULL : upstream_named(gw, gw->config->upstreams[0].name);

@@ -1,0 +1,27 @@
+/*
+ * lab_host.h - runs the simulated network for a gateway's lab accounts, on the gateway's loop, when one needs it.
+ */
+#ifndef GATEWAY_LAB_HOST_H
+#define GATEWAY_LAB_HOST_H
+
+#include <uv.h>
+
+#include "gateway/gateway.h"
+
+struct simulator;
+
+struct lab_host {
+    uv_loop_t *loop;
+    struct simulator *simulator; /* NULL until a lab account is configured */
+    struct gateway *gw;
+    struct gateway_lab_host host;
+    struct gateway_lab ops;
+};
+
+/* Offers the simulated network; starts it at once when the configuration has lab accounts. `host` must outlive the
+ * gateway. Returns 0 or an error with a sentence. */
+int lab_host_attach(struct lab_host *host, uv_loop_t *loop, struct gateway *gw, char why[256]) MUST_CHECK;
+/* After the gateway. */
+void lab_host_finish(struct lab_host *host);
+
+#endif
