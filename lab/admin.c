@@ -7,7 +7,8 @@
  *   GET  /lab/behaviour, PUT /lab/behaviour       settings (behaviour.c); a part is enough
  *   POST /lab/incoming {"phone","to","text","sms_id"}   a subscriber writes
  *   POST /lab/waitcall {"phone"}                        a subscriber makes the confirming call
- *   POST /lab/reset       forgets messages, counters, limits and blocks; settings stay
+ *   POST /lab/reset       forgets messages, counters, limits and blocks of all accounts; settings stay
+ * With several accounts ?account=LOGIN says whose; without it the first one's.
  */
 #include "lab/send.h"
 #include "lab/show.h"
@@ -138,8 +139,17 @@ static void somebody_calls_or_writes(struct lab *lab, const struct lab_request *
     http_params_finish(&params);
 }
 
-void lab_admin(struct lab *lab, const struct lab_request *request, struct lab_reply *reply)
+/* ?account=LOGIN says whose; without it the first one's. */
+static struct lab *account_of(struct lab *lab, const struct http_params *params)
 {
+    const char *login = http_params_get(params, "account");
+
+    return lab_account_named(lab, login != NULL ? login : "");
+}
+
+void lab_admin(struct lab *first, const struct lab_request *request, struct lab_reply *reply)
+{
+    struct lab *lab = first;
     const char *what = request->path + 5;
     bool get = strcmp(request->method, "GET") == 0,
          change = strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0;
@@ -150,6 +160,8 @@ void lab_admin(struct lab *lab, const struct lab_request *request, struct lab_re
     http_params_init(&params);
     if (http_params_read_form(&params, request->query, strlen(request->query)) != 0) {
         refuse(reply, 400, "too many parameters");
+    } else if ((lab = account_of(first, &params)) == NULL) {
+        refuse(reply, 404, "there is no account of this login");
     } else if (strcmp(what, "accepted") == 0 && get) {
         accepted(lab, &reply->body);
     } else if (strcmp(what, "messages") == 0 && get) {
@@ -166,7 +178,7 @@ void lab_admin(struct lab *lab, const struct lab_request *request, struct lab_re
     } else if (strcmp(what, "waitcall") == 0 && change) {
         somebody_calls_or_writes(lab, request, true, reply);
     } else if (strcmp(what, "reset") == 0 && change) {
-        lab_reset(lab);
+        lab_reset(first);
         buf_adds(&reply->body, "{}\n");
     } else {
         refuse(reply, 404, "accepted, messages, behaviour, incoming, waitcall, reset; see lab/admin.c");

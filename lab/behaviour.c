@@ -60,6 +60,8 @@ static const struct row {
     NUMBER(cut, 0, 0, 1, "share accepted but answered with half of the body"),
     NUMBER(hang, 0, 0, 1, "share accepted but never answered"),
     NUMBER(blocked, 0, 0, 1, "1: every address is blocked (error 4)"),
+    TEXT(imgcode, "1234", "captcha code that lifts ip_limit"),
+    NUMBER(ip_limit, 0, 0, 1000000, "sends a day for one userip= without imgcode=, above it error 6; 0: off"),
     NUMBER(limits, 1, 0, 1, "0: no limits per minute, no blocks after errors"),
     NUMBER(duplicates, 1, 0, 1, "0: identical sends within a minute are welcome"),
     NUMBER(flood, 0, 0, 100000,
@@ -67,6 +69,8 @@ static const struct row {
     NUMBER(concurrent, 15, 2, 100000, "simultaneous requests that get error 9"),
     NUMBER(time_factor, 1, 1, 1000000, "limits, blocks and callback repeats run this much faster"),
     NUMBER(max_lines, 10000, 1, 1000000, "numbers in one request"),
+    NUMBER(time_s, 0, 0, 99999999999.0, "the service's clock, Unix seconds; it can be set forward"),
+    NUMBER(speed, 1, 0.001, 100000, "how fast that clock runs: delays, limits, schedules and callback repeats follow"),
     NUMBER(callback_lost, 0, 0, 1, "share of statuses never called back"),
     NUMBER(callback_twice, 0, 0, 1, "share of statuses called back twice"),
     NUMBER(callback_repeat_s, 240, 1, 86400, "between attempts, divided by time_factor"),
@@ -104,7 +108,7 @@ void lab_behaviour_read(const struct lab_behaviour *b, struct buf *out)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         buf_addf(out, "%s\"%s\": ", i == 0 ? "\n" : ",\n", rows[i].name);
         if (rows[i].number)
-            buf_addf(out, "%.10g", *number_of(&copy, &rows[i]));
+            buf_addf(out, "%.12g", *number_of(&copy, &rows[i]));
         else
             buf_add_json(out, text_of(&copy, &rows[i]), strlen(text_of(&copy, &rows[i])));
     }
@@ -165,6 +169,10 @@ int lab_behaviour_write(struct lab_behaviour *b, const char *json, size_t len, c
     }
     if (err == 0 && (copy.delay_min_ms > copy.delay_max_ms || copy.latency_min_ms > copy.latency_max_ms)) {
         (void)snprintf(why, 256, "a minimum is above its maximum (delay_*_ms, latency_*_ms)");
+        err = ERR_RANGE;
+    }
+    if (err == 0 && copy.time_s < b->time_s) {
+        (void)snprintf(why, 256, "\"time_s\" goes forward only; it is %.0f", b->time_s);
         err = ERR_RANGE;
     }
     if (err == 0)

@@ -51,10 +51,51 @@ void lab_destroy(struct lab *lab)
         free(lab->answers[i].text);
     for (size_t i = 0; lab->links != NULL && i < LAB_LINKS_MAX; i++)
         free(lab->links[i].url);
+    lab_records_finish(lab);
+    lab_destroy(lab->others);
     free(lab->links);
     free(lab->rates);
     free(lab->phones);
     free(lab);
+}
+
+int lab_add_account(struct lab *lab, const char *json, size_t len, char why[256])
+{
+    struct lab *added, **end = &lab->others;
+    unsigned count = 1;
+
+    for (; *end != NULL; end = &(*end)->others)
+        count++;
+    if (count == LAB_ACCOUNTS_MAX) {
+        (void)snprintf(why, 256, "more than %d accounts", LAB_ACCOUNTS_MAX);
+        return ERR_FULL;
+    }
+    added = lab_create(lab->seed, lab->messages.max, lab->on_event, lab->owner);
+    if (added == NULL)
+        return ERR_NOMEM;
+    added->b = lab->b;
+    added->balance_e6 = lab->balance_e6;
+
+    int err = lab_settings_write(added, json, len, why);
+    if (err == 0 && lab_account_named(lab, added->b.login) != NULL) {
+        (void)snprintf(why, 256, "\"login\" of a further account must be its own, got \"%.60s\"", added->b.login);
+        err = ERR_EXISTS;
+    }
+    if (err != 0) {
+        lab_destroy(added);
+        return err;
+    }
+    *end = added;
+    return 0;
+}
+
+struct lab *lab_account_named(struct lab *lab, const char *login)
+{
+    struct lab *account = lab;
+
+    while (login[0] != '\0' && account != NULL && strcasecmp(account->b.login, login) != 0)
+        account = account->others;
+    return account;
 }
 
 void lab_reset(struct lab *lab)
@@ -81,6 +122,9 @@ void lab_reset(struct lab *lab)
     lab->next_id = 1;
     lab->next_answer = 1;
     lab->spent_e6 = 0;
+    lab_records_finish(lab);
+    if (lab->others != NULL)
+        lab_reset(lab->others);
 }
 
 void lab_settings_read(struct lab *lab, struct buf *out)
@@ -104,9 +148,9 @@ int lab_settings_write(struct lab *lab, const char *json, size_t len, char why[2
 
 static void tell(struct lab *lab, const struct lab_message *message)
 {
-    struct lab_event event = { .kind = LAB_EVENT_STATUS,
-                               .message = message,
-                               .bad_hash = (message->odd & LAB_ODD_BAD_HASH) != 0 };
+    struct lab_event event = {
+        .kind = LAB_EVENT_STATUS, .lab = lab, .message = message, .bad_hash = (message->odd & LAB_ODD_BAD_HASH) != 0
+    };
 
     if ((message->odd & LAB_ODD_LOST) != 0)
         return;
@@ -190,7 +234,13 @@ void lab_make_room(struct lab *lab, int64_t now_ms)
 
 int64_t lab_next_due(const struct lab *lab)
 {
-    return lab->messages.heap_len > 0 ? lab->messages.heap[0].due_ms : INT64_MAX;
+    int64_t next = INT64_MAX;
+
+    for (; lab != NULL; lab = lab->others) {
+        if (lab->messages.heap_len > 0 && lab->messages.heap[0].due_ms < next)
+            next = lab->messages.heap[0].due_ms;
+    }
+    return next;
 }
 
 int64_t lab_advance(struct lab *lab, int64_t now_ms, size_t most)
@@ -204,6 +254,8 @@ int64_t lab_advance(struct lab *lab, int64_t now_ms, size_t most)
         if (!message->deleted)
             step(lab, message, now_ms);
     }
+    if (lab->others != NULL)
+        (void)lab_advance(lab->others, now_ms, most);
     return lab_next_due(lab);
 }
 
@@ -228,7 +280,7 @@ static int add_answer(struct lab *lab, enum lab_event_kind kind, const char *pho
     copy_text(answer->phone, sizeof answer->phone, phone);
     copy_text(answer->to, sizeof answer->to, to);
     copy_text(answer->sms_id, sizeof answer->sms_id, sms_id);
-    lab->on_event(lab->owner, &(struct lab_event){ .kind = kind, .answer = answer });
+    lab->on_event(lab->owner, &(struct lab_event){ .kind = kind, .lab = lab, .answer = answer });
     return 0;
 }
 
@@ -381,7 +433,11 @@ int lab_call_admit(struct lab_call *call)
     call->address = lab_address_of(lab, call->request->peer, call->now_ms);
     if (lab->b.blocked != 0 || call->address->blocked_until_ms > call->now_ms)
         return 4;
-    if (!lab_auth(lab, lab_param(call, "login"), lab_param(call, "psw"), lab_param(call, "apikey"))) {
+    while (call->lab != NULL &&
+           !lab_auth(call->lab, lab_param(call, "login"), lab_param(call, "psw"), lab_param(call, "apikey")))
+        call->lab = call->lab->others;
+    if (call->lab == NULL) {
+        call->lab = lab;
         lab_address_auth_failed(lab, call->address, call->now_ms);
         return 2;
     }
@@ -417,7 +473,10 @@ static const struct method {
     { "send", lab_method_send },           { "status", lab_method_status },
     { "balance", lab_method_balance },     { "get", lab_method_get },
     { "info", lab_method_info },           { "tinyurls", lab_method_tinyurls },
-    { "wait_call", lab_method_wait_call },
+    { "wait_call", lab_method_wait_call }, { "jobs", lab_method_desk },
+    { "phones", lab_method_desk },         { "senders", lab_method_desk },
+    { "users", lab_method_desk },          { "templates", lab_method_desk },
+    { "op_templates", lab_method_desk },
 };
 
 static const struct method *method_of(const char *path)

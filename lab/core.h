@@ -35,8 +35,12 @@ struct lab_behaviour {
     /* the service and its faults */
     double latency_min_ms, latency_max_ms, error_rate, error_code, http_500, drop_before, drop_after, empty, cut, hang;
     double blocked;
+    char imgcode[LAB_TEXT_MAX];
+    double ip_limit;
     /* rules */
     double limits, duplicates, flood, concurrent, time_factor, max_lines;
+    /* the clock of the account and its network */
+    double time_s, speed;
     /* callbacks */
     double callback_lost, callback_twice, callback_repeat_s, callback_attempts, callback_connections,
         callback_timeout_ms;
@@ -180,12 +184,19 @@ struct lab_link {
     int64_t day;
 };
 
-enum { LAB_ANSWERS_MAX = 1000, LAB_LINKS_MAX = 10000 };
+struct lab_record { /* a contact, group, template, ... of methods_desk.c */
+    uint32_t id;
+    uint8_t kind;
+    char *form; /* owned: its fields, form encoded */
+};
+
+enum { LAB_ANSWERS_MAX = 1000, LAB_LINKS_MAX = 10000, LAB_RECORDS_MAX = 1000, LAB_ACCOUNTS_MAX = 16 };
 
 enum lab_event_kind { LAB_EVENT_STATUS, LAB_EVENT_INCOMING, LAB_EVENT_WAITCALL };
 
 struct lab_event {
     enum lab_event_kind kind;
+    const struct lab *lab;             /* whose account */
     const struct lab_message *message; /* STATUS */
     const struct lab_answer *answer;   /* INCOMING, WAITCALL */
     bool bad_hash;
@@ -214,6 +225,9 @@ struct lab {
     struct lab_link *links;
     uint32_t link_count;
     int64_t spent_e6;
+    struct lab_record *records;
+    uint32_t record_count, next_record;
+    struct lab *others; /* further accounts of the service, each with settings and messages of its own */
     struct lab_counters n;
     lab_event_fn *on_event;
     void *owner;
@@ -221,6 +235,11 @@ struct lab {
 
 struct lab *lab_create(uint64_t seed, size_t max_messages, lab_event_fn *on_event, void *owner);
 void lab_destroy(struct lab *lab);
+/* A further account: settings of the first one, changed by a flat JSON object. Faults, blocks and counters of requests stay
+ * with the first one. Returns 0, ERR_FULL, ERR_NOMEM, or what lab_settings_write does. */
+int lab_add_account(struct lab *lab, const char *json, size_t len, char why[256]) MUST_CHECK;
+/* By login; NULL: there is none. "" is the first one. */
+struct lab *lab_account_named(struct lab *lab, const char *login);
 /* Forgets messages, counters, limits and blocks; behaviour and seed stay. */
 void lab_reset(struct lab *lab);
 
@@ -293,6 +312,9 @@ void lab_method_get(struct lab_call *call);
 void lab_method_info(struct lab_call *call);
 void lab_method_tinyurls(struct lab_call *call);
 void lab_method_wait_call(struct lab_call *call);
+/* jobs, phones, senders, users, templates, op_templates: records that can be added, changed, listed and deleted. */
+void lab_method_desk(struct lab_call *call);
+void lab_records_finish(struct lab *lab);
 /* soap.php: the WSDL, or one of seven operations carried out by the methods above. */
 void lab_method_soap(struct lab *lab, const struct lab_request *request, struct lab_reply *reply);
 /* A request for one of the methods above, without the faults and the latency of lab_serve. */

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MINUTE_MS = 60000, EARLY_LATENCY_MS = 500 };
+enum { DAY_MS = 86400000, MINUTE_MS = 60000, EARLY_LATENCY_MS = 500 };
 
 /* The final status of a number refused with a send error. */
 static void refuse(struct send_target *t, int error)
@@ -150,6 +150,24 @@ static int draw(struct send_job *job, enum lab_fault *out_fault, bool *out_befor
     return error;
 }
 
+/* With period= the numbers of a request leave one after another: in portions every freq= minutes, else evenly. */
+static int64_t leaves_at(const struct send_job *job, const struct send_target *t)
+{
+    const struct send_line *line = &job->lines[t->line];
+    int64_t start = line->has_time ? line->at_ms : job->at_ms;
+    int64_t count = (int64_t)job->target_count, i = t - job->targets;
+
+    if (job->period_ms == 0)
+        return start;
+    if (start < job->call->now_ms)
+        start = job->call->now_ms;
+    if (job->freq_ms == 0)
+        return start + job->period_ms * i / count;
+    int64_t portions = job->period_ms / job->freq_ms > 0 ? job->period_ms / job->freq_ms : 1;
+    int64_t size = (count + portions - 1) / portions;
+    return start + i / size * job->freq_ms;
+}
+
 static void record(struct send_job *job, const struct send_target *t)
 {
     struct lab *lab = job->call->lab;
@@ -207,7 +225,7 @@ static void record(struct send_job *job, const struct send_target *t)
         message->delay_ms = 0;
         job->call->reply->latency_ms = EARLY_LATENCY_MS;
     }
-    lab_message_start(lab, message, line->has_time ? line->at_ms : job->at_ms, job->call->now_ms);
+    lab_message_start(lab, message, leaves_at(job, t), job->call->now_ms);
 }
 
 static void choose_id(struct send_job *job)
@@ -350,9 +368,23 @@ static void write_reply(struct send_job *job, unsigned sms, int64_t cost_e6, con
 
 /* ---- the method ---- */
 
+/* The account's daily limit for one end user's address; the captcha code lifts it. */
+static bool ip_is_over(struct send_job *job)
+{
+    struct lab *lab = job->call->lab;
+    const char *ip = lab_param(job->call, "userip");
+
+    return lab->b.ip_limit > 0 && ip[0] != '\0' && job->cost != 1 &&
+           strcmp(lab_param(job->call, "imgcode"), lab->b.imgcode) != 0 &&
+           lab_rate_over(lab, "userip", lab_hash(ip, strlen(ip), 1), (uint32_t)lab->b.ip_limit, DAY_MS,
+                         job->call->now_ms);
+}
+
 /* Sender names and texts the account may not use: every number of such a line is refused. */
 static void check_lines(struct send_job *job)
 {
+    bool over = ip_is_over(job);
+
     for (size_t i = 0; i < job->target_count; i++) {
         struct send_target *t = &job->targets[i];
 
@@ -361,6 +393,10 @@ static void check_lines(struct send_job *job)
             refuse(t, 6);
         else if (t->refused == 0 && t->op == NULL && strspn(t->phone, "0123456789") == strlen(t->phone))
             refuse(t, 8); /* no route to that country */
+        if (over && t->refused == 0) {
+            refuse(t, 6);
+            t->err = 239; /* forbidden IP address */
+        }
     }
 }
 

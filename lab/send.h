@@ -31,7 +31,8 @@ struct send_job {
     enum lab_type type;
     int cost;
     long max_parts;
-    int64_t at_ms, valid_ms; /* 0: now; 0: none given */
+    int64_t at_ms, valid_ms;    /* 0: now; 0: none given */
+    int64_t period_ms, freq_ms; /* 0: not spread; freq only with period */
     uint32_t link;
     struct buf texts;
     struct send_line *lines;

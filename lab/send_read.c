@@ -508,6 +508,24 @@ static bool id_is_good(const char *id)
     return len <= LAB_ID_MAX;
 }
 
+/* period: 0.1..720 hours, freq: 1..1440 minutes, which counts with period only. */
+static bool read_spread(struct send_job *job)
+{
+    const char *period = lab_param(job->call, "period");
+    char *end;
+    long freq;
+
+    if (period[0] == '\0' || strcmp(period, "0") == 0)
+        return true;
+    double hours = strtod(period, &end);
+    if (end == period || *end != '\0' || !isfinite(hours) || hours < 0.1 || hours > 720 ||
+        lab_param_number(job->call, "freq", 1440, 0, &freq) != 0)
+        return false;
+    job->period_ms = (int64_t)(hours * 3600000);
+    job->freq_ms = freq * 60000;
+    return true;
+}
+
 int send_read(struct send_job *job)
 {
     struct lab_call *call = job->call;
@@ -536,7 +554,7 @@ int send_read(struct send_job *job)
     }
     if (time_of(job->time, zone, call->now_ms, &job->at_ms) != 0)
         return 5;
-    if (valid_of(lab_param(call, "valid"), &job->valid_ms) != 0)
+    if (valid_of(lab_param(call, "valid"), &job->valid_ms) != 0 || !read_spread(job))
         return 1;
     job->type = LAB_SMS;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {

@@ -8,6 +8,7 @@
  */
 #include "lab/lab.h"
 
+#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,9 +53,10 @@ struct simulator {
     struct http_server *server;
     struct http_client *client;
     uv_timer_t timer;
-    uint64_t mono0_ms;
-    int64_t wall0_ms;
-    int64_t armed_ms; /* INT64_MAX: timer not running */
+    uint64_t mono0_ms; /* the clock: at this moment it was */
+    int64_t wall0_ms;  /* this time */
+    double speed;
+    uint64_t armed_ms; /* mono; UINT64_MAX: timer not running */
     struct queue ready, repeats;
     struct waiting *flight[FLIGHT_MAX];
     unsigned in_flight;
@@ -71,10 +73,32 @@ struct simulator {
 static void pump(struct simulator *sim);
 static void arm(struct simulator *sim);
 
-/* Wall time that never jumps: its start plus what the monotonic clock has run. */
+/* Time that never jumps back: its start plus what the monotonic clock has run, times the speed. */
 static int64_t now_of(const struct simulator *sim)
 {
-    return sim->wall0_ms + (int64_t)(clock_mono_ms() - sim->mono0_ms);
+    return sim->wall0_ms + (int64_t)((double)(clock_mono_ms() - sim->mono0_ms) * sim->speed);
+}
+
+/* The settings show the clock as it is; after a change of them it follows. */
+static void show_clock(struct simulator *sim)
+{
+    for (struct lab *lab = sim->lab; lab != NULL; lab = lab->others)
+        lab->b.time_s = (double)(now_of(sim) / 1000);
+}
+
+static void follow_clock(struct simulator *sim)
+{
+    int64_t now = now_of(sim), most = now;
+
+    for (const struct lab *lab = sim->lab; lab != NULL; lab = lab->others) {
+        if ((int64_t)lab->b.time_s > most / 1000)
+            most = (int64_t)lab->b.time_s * 1000;
+    }
+    if (most == now && sim->lab->b.speed == sim->speed)
+        return;
+    sim->wall0_ms = most;
+    sim->mono0_ms = clock_mono_ms();
+    sim->speed = sim->lab->b.speed;
 }
 
 /* ---- queues ---- */
@@ -128,14 +152,14 @@ static void on_event(void *owner, const struct lab_event *event)
     struct simulator *sim = owner;
     struct waiting *w;
 
-    if (sim->lab->b.callback_url[0] == '\0')
+    if (event->lab->b.callback_url[0] == '\0')
         return;
     if (sim->ready.count + sim->repeats.count >= QUEUE_MAX) {
         sim->dropped++;
         return;
     }
     w = calloc(1, sizeof *w);
-    if (w == NULL || lab_post_build(sim->lab, event, &w->post) != 0) {
+    if (w == NULL || lab_post_build(event->lab, event, &w->post) != 0) {
         sim->dropped++;
         free(w);
         return;
@@ -163,7 +187,7 @@ static void on_posted(void *owner, uint64_t cookie, const struct http_reply_in *
             log_warn("callback given up", "attempts=%u status=%d url=%s", w->attempts, status, w->post.url);
             waiting_free(w);
         } else {
-            double pause = sim->lab->b.callback_repeat_s * 1000 / sim->lab->b.time_factor;
+            double pause = sim->lab->b.callback_repeat_s * 1000 / sim->lab->b.time_factor / sim->speed;
 
             w->due_ms = clock_mono_ms() + (uint64_t)pause;
             queue_push(&sim->repeats, w); /* one pause for all: the queue stays in order */
@@ -234,7 +258,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct simulator *sim = timer->data;
 
-    sim->armed_ms = INT64_MAX;
+    sim->armed_ms = UINT64_MAX;
     if (sim->ready.count < QUEUE_HIGH)
         (void)lab_advance(sim->lab, now_of(sim), ADVANCE_MOST);
     pump(sim);
@@ -244,17 +268,17 @@ static void on_timer(uv_timer_t *timer)
 static void arm(struct simulator *sim)
 {
     int64_t now = now_of(sim), next = sim->ready.count < QUEUE_HIGH ? lab_next_due(sim->lab) : INT64_MAX;
+    uint64_t mono = clock_mono_ms(), due = UINT64_MAX;
 
-    if (sim->repeats.head != NULL) {
-        int64_t repeat = now + (int64_t)(sim->repeats.head->due_ms - clock_mono_ms());
-
-        next = repeat < next ? repeat : next;
-    }
-    if (next >= sim->armed_ms)
+    if (next != INT64_MAX)
+        due = mono + (next > now ? (uint64_t)((double)(next - now) / sim->speed) : 0);
+    if (sim->repeats.head != NULL && sim->repeats.head->due_ms < due)
+        due = sim->repeats.head->due_ms;
+    if (due >= sim->armed_ms)
         return; /* what is running comes first; it arms again */
-    sim->armed_ms = next;
+    sim->armed_ms = due;
     uv_update_time(sim->timer.loop); /* the loop's time may be a whole turn old */
-    (void)uv_timer_start(&sim->timer, on_timer, next > now ? (uint64_t)(next - now) : 0, 0);
+    (void)uv_timer_start(&sim->timer, on_timer, due > mono ? due - mono : 0, 0);
 }
 
 /* ---- requests in ---- */
@@ -371,6 +395,13 @@ static bool may_administer(const struct simulator *sim, struct http_exchange *ex
     return given != NULL && strncmp(given, "Bearer ", 7) == 0 && strcmp(given + 7, sim->token) == 0;
 }
 
+/* After a request that may have set it. The timer was armed for the old one. */
+static void clock_changed(struct simulator *sim)
+{
+    follow_clock(sim);
+    sim->armed_ms = UINT64_MAX;
+}
+
 static void callbacks_state(const struct simulator *sim, struct lab_reply *reply)
 {
     reply->content_type = "application/json";
@@ -409,7 +440,10 @@ static void on_request(void *owner, struct http_exchange *exchange, const struct
     } else if (strcmp(in->path, "/lab/callbacks") == 0) {
         callbacks_state(sim, &reply);
     } else {
+        show_clock(sim);
         lab_serve(sim->lab, &request, &reply);
+        if (strncmp(in->path, "/lab/", 5) == 0)
+            clock_changed(sim);
         if (strcmp(in->path, "/lab/reset") == 0 && reply.status == 200) {
             queue_clear(&sim->ready);
             queue_clear(&sim->repeats);
@@ -426,6 +460,35 @@ static void on_request(void *owner, struct http_exchange *exchange, const struct
 }
 
 /* ---- the door ---- */
+
+/* Settings as one flat object; "accounts" beside them is a list of further accounts, each with what differs. */
+static int take_script(struct lab *lab, const char *text, char why[256])
+{
+    cJSON *root = cJSON_Parse(text);
+    cJSON *accounts = cJSON_DetachItemFromObjectCaseSensitive(root, "accounts");
+    char *flat = root == NULL ? NULL : cJSON_PrintUnformatted(root);
+    const cJSON *one;
+    int err = flat == NULL ? ERR_SYNTAX : lab_settings_write(lab, flat, strlen(flat), why);
+
+    if (err == ERR_SYNTAX && why[0] == '\0')
+        (void)snprintf(why, 256, "not one JSON object");
+    if (err == 0 && accounts != NULL && !cJSON_IsArray(accounts)) {
+        (void)snprintf(why, 256, "\"accounts\" must be a list of objects");
+        err = ERR_SYNTAX;
+    }
+    cJSON_ArrayForEach(one, accounts)
+    {
+        char *settings = err == 0 ? cJSON_PrintUnformatted(one) : NULL;
+
+        if (err == 0)
+            err = settings == NULL ? ERR_NOMEM : lab_add_account(lab, settings, strlen(settings), why);
+        cJSON_free(settings);
+    }
+    cJSON_free(flat);
+    cJSON_Delete(accounts);
+    cJSON_Delete(root);
+    return err;
+}
 
 static int read_script(struct simulator *sim, const char *path, char why[256])
 {
@@ -446,7 +509,9 @@ static int read_script(struct simulator *sim, const char *path, char why[256])
 
     char inner[256] = "";
 
-    err = text.failed ? ERR_FULL : lab_settings_write(sim->lab, buf_text(&text), text.len, inner);
+    show_clock(sim);
+    err = text.failed ? ERR_FULL : take_script(sim->lab, buf_text(&text), inner);
+    follow_clock(sim);
     buf_finish(&text);
     if (err != 0)
         (void)snprintf(why, 256, "script %.80s: %.150s", path, inner[0] != '\0' ? inner : err_text(err));
@@ -485,7 +550,8 @@ int simulator_create(uv_loop_t *loop, const struct simulator_opts *opts, struct 
     queue_init(&sim->repeats);
     sim->mono0_ms = clock_mono_ms();
     sim->wall0_ms = clock_wall_ms();
-    sim->armed_ms = INT64_MAX;
+    sim->speed = 1;
+    sim->armed_ms = UINT64_MAX;
     sim->timer.data = sim;
     sim->handles = 1;
     (void)uv_timer_init(loop, &sim->timer);
@@ -520,13 +586,16 @@ int simulator_create(uv_loop_t *loop, const struct simulator_opts *opts, struct 
 
 void simulator_behaviour_read(struct simulator *sim, struct buf *out)
 {
+    show_clock(sim);
     lab_settings_read(sim->lab, out);
 }
 
 int simulator_behaviour_write(struct simulator *sim, const char *json, size_t len, char why[256])
 {
+    show_clock(sim);
     int err = lab_settings_write(sim->lab, json, len, why);
 
+    clock_changed(sim);
     pump(sim);
     arm(sim);
     return err;

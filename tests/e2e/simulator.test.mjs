@@ -1,8 +1,11 @@
 // simulator.test.mjs - the simulated aggregator judged by clients nobody here wrote: node-smsc, soap, curl.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Simulator, until } from './lib/world.mjs';
@@ -62,6 +65,40 @@ test('the npm package soap reads the WSDL and calls the operations', async () =>
   assert.equal(balance.balanceresult.error, '0');
   const [wrong] = await client.get_sms_costAsync({ login: 'alex', psw: 'x', phones: '79161234568', mes: 'a' });
   assert.equal(wrong.costresult.error, '2');
+});
+
+const sys = async (url, method, fields) => {
+  const body = new URLSearchParams({ login: 'alex', psw: '123', charset: 'utf-8', fmt: '1', ...fields });
+  return (await fetch(`${url}/sys/${method}.php`, { method: 'POST', body })).text();
+};
+
+test('its clock runs as fast as asked, and can be set forward', async () => {
+  const far = async (id, minutes) =>
+    assert.equal(await sys(simulator.url, 'send', { phones: '79161234570', mes: `at ${id}`, id, time: `+${minutes}` }), `${id},1`);
+  const callback = (id) => until('the callback', () => callbacks.find((c) => c.id === String(id) && c.status === '1'));
+  await far(901, 60);
+  await simulator.behave({ speed: 30000 });
+  const called = await callback(901);
+  assert.ok(Number(called.ts) * 1000 > Date.now() + 59 * 60000);
+  await simulator.behave({ speed: 1 });
+  await far(902, 60 * 24);
+  const { time_s } = await simulator.get('/lab/behaviour');
+  await simulator.behave({ time_s: time_s + 86500 });
+  await callback(902);
+  await assert.rejects(simulator.behave({ time_s: 5 }), /forward/);
+});
+
+test('a script may hold several accounts', async () => {
+  const file = path.join(mkdtempSync(path.join(os.tmpdir(), 'smppbridge-script-')), 'script.json');
+  writeFileSync(file, JSON.stringify({ balance: '10', accounts: [{ login: 'bob', password: 'p', api_key: 'k', balance: '7' }] }));
+  const two = await new Simulator().start({ args: ['--script', file] });
+  assert.equal(await sys(two.url, 'balance', {}), '10');
+  assert.equal(await sys(two.url, 'balance', { login: 'bob', psw: 'p' }), '7');
+  assert.equal(await sys(two.url, 'send', { login: 'bob', psw: 'p', phones: '79161234571', mes: 'a', id: '5' }), '5,1');
+  assert.equal((await two.get('/lab/messages?account=bob')).items.length, 1);
+  assert.equal((await two.get('/lab/messages')).items.length, 0);
+  await two.kill('SIGTERM');
+  rmSync(path.dirname(file), { recursive: true });
 });
 
 test('curl sends a form in parts', async () => {

@@ -24,10 +24,10 @@ static void on_event(void *owner, const struct lab_event *event)
         lab_post_finish(&post);
 }
 
-static const char *const paths[] = { "/sys/send.php", "/sys/send.php", "/sys/status.php",   "/sys/balance.php",
-                                     "/sys/get.php",  "/sys/info.php", "/sys/tinyurls.php", "/sys/wait_call.php",
-                                     "/rest/send/",   "/lab/messages", "/lab/behaviour",    "/lab/incoming",
-                                     "/t/1",          "/sys/soap.php", "/lab/accepted",     "/sys/x.php" };
+static const char *const paths[] = { "/sys/send.php", "/sys/templates.php", "/sys/status.php",   "/sys/balance.php",
+                                     "/sys/get.php",  "/sys/info.php",      "/sys/tinyurls.php", "/sys/wait_call.php",
+                                     "/rest/send/",   "/lab/messages",      "/lab/behaviour",    "/lab/incoming",
+                                     "/t/1",          "/sys/soap.php",      "/sys/jobs.php",     "/sys/phones.php" };
 static const char *const types[] = { "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
                                      "application/json", NULL };
 
