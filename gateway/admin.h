@@ -109,6 +109,9 @@ void admin_messages(struct admin_call *call); /* admin_messages.c */
 void admin_message(struct admin_call *call);
 void admin_submit(struct admin_call *call); /* admin_submit.c */
 void admin_cancel(struct admin_call *call);
+void admin_redeliver(struct admin_call *call); /* admin_deliveries.c */
+void admin_deliveries(struct admin_call *call);
+void admin_deliveries_drop(struct admin_call *call);
 void admin_explain(struct admin_call *call); /* explain.c */
 void admin_events(struct admin_call *call);  /* admin_events.c */
 void admin_smsc(struct admin_call *call);    /* admin_smsc.c */

@@ -200,6 +200,7 @@ static const char *const message_columns[] = {
 };
 static const char *const session_columns[] = { "n",       "system_id", "type",      "version",
                                                "address", "since",     "in_window", "out_window" };
+static const char *const delivery_columns[] = { "system_id", "waiting", "postponed", "under_way" };
 static const char *const upstream_columns[] = { "name", "state", "balance", "in_flight", "waiting", "unclear", "url" };
 
 static int show(struct ask *ask, const char *const *columns, size_t column_count)
@@ -264,6 +265,23 @@ static int run_message(struct ask *ask)
 static int run_cancel(struct ask *ask)
 {
     return send_request(ask, "DELETE", path_of(ask, "/v1/messages/", ask->rest[0], "")) ? show(ask, NULL, 0) : 1;
+}
+
+static int run_redeliver(struct ask *ask)
+{
+    return send_request(ask, "POST", path_of(ask, "/v1/messages/", ask->rest[0], "/redeliver")) ? show(ask, NULL, 0)
+                                                                                                : 1;
+}
+
+static int run_deliveries(struct ask *ask)
+{
+    if (ask->rest_count == 0)
+        return send_request(ask, "GET", "/v1/deliveries") ? show(ask, delivery_columns, 4) : 1;
+    if (ask->rest_count != 2 || strcmp(ask->rest[0], "drop") != 0) {
+        fprintf(stderr, "smppbridge deliveries: give nothing, or drop SYSTEM_ID\n");
+        return 2;
+    }
+    return send_request(ask, "DELETE", path_of(ask, "/v1/deliveries/", ask->rest[1], "")) ? show(ask, NULL, 0) : 1;
 }
 
 static int run_sessions(struct ask *ask)
@@ -364,6 +382,8 @@ static const struct command {
       "[--phone N] [--system-id S] [--state STATE] [--since T] [--until T] [--limit N] [--after CURSOR]" },
     { "message", run_message, 1, 1, "ID|PHONE    one message and its story" },
     { "cancel", run_cancel, 1, 1, "ID" },
+    { "redeliver", run_redeliver, 1, 1, "ID    its receipt, or an incoming message, once more" },
+    { "deliveries", run_deliveries, 0, 2, "[drop SYSTEM_ID]    what waits for the accounts" },
     { "sessions", run_sessions, 0, 0, "[--system-id S]" },
     { "unbind", run_unbind, 1, 1, "SESSION" },
     { "upstreams", run_upstreams, 0, 2, "[pause NAME | resume NAME]" },

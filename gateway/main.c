@@ -28,6 +28,8 @@ static const struct command {
     { "messages", command_admin, "of a running gateway: its messages, newest first" },
     { "message", command_admin, "of a running gateway: one message and its story" },
     { "cancel", command_admin, "of a running gateway: cancel a message that waits" },
+    { "deliveries", command_admin, "of a running gateway: what waits for its accounts; drop it" },
+    { "redeliver", command_admin, "of a running gateway: a receipt or incoming message once more" },
     { "explain", command_admin, "of a running gateway: what would be done with a message" },
     { "sessions", command_admin, "of a running gateway: its binds" },
     { "unbind", command_admin, "of a running gateway: end a session" },
@@ -50,6 +52,7 @@ static void usage(FILE *to)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is answered like a full disk */
     if (argc < 2) {
         usage(stderr);
         return 2;

@@ -235,3 +235,26 @@ test('an HLR answer has the form of the aggregator\'s own SMPP service', async (
   assert.ok(found, textOf(receipt));
   assert.deepEqual([found[1], found[2], found[3], found[4], decodeURIComponent(found[8]), decodeURIComponent(found[9])], [m.id, 'DELIVRD', '000', hlr.imsi, hlr.cn, hlr.net]);
 });
+
+test('503 while the store cannot take it, 200 for the repeat, each event delivered once', async (t) => {
+  const full = await startWorld();
+  t.after(() => full.end());
+  await full.simulator.behave({ callback_url: '' });
+  const listener = await full.esme();
+  const url = `http://127.0.0.1:${full.gateway.callbackPort}/smsc/callback`;
+  const limit = (bytes) => execFileSync('prlimit', ['--pid', String(full.gateway.child.pid), `--fsize=${bytes}:unlimited`]);
+  const event = (i) => ({ id: `full${i}`, phone: '79161112233', mes: `full ${i}`, to: '1' });
+
+  limit(8192); // as good as a full disk: no file may grow (SIGXFSZ is ignored)
+  const statuses = [];
+  for (let i = 0; i < 20; i++) statuses.push(await callBack(url, event(i)));
+  assert.ok(statuses.includes(503), statuses.join(' '));
+  assert.ok(statuses.every((status) => status === 200 || status === 503));
+  limit('unlimited');
+  for (let i = 0; i < 20; i++) await until(`event ${i} is taken`, async () => (await callBack(url, event(i))) === 200);
+  for (let i = 0; i < 20; i++) await listener.delivery((pdu) => textOf(pdu) === `full ${i}`);
+  assert.equal(await callBack(url, event('last')), 200);
+  await listener.delivery((pdu) => textOf(pdu) === 'full last');
+  assert.equal(listener.delivered.length, 21);
+  await listener.close();
+});

@@ -1,11 +1,12 @@
 // receipts.test.mjs - receipts and notifications on their way to ESMEs: which, in what, to whom, when again.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { receiptOf, smpp, startWorld, textOf, until } from './lib/world.mjs';
+import { freePort, receiptOf, smpp, startWorld, textOf, until } from './lib/world.mjs';
 
 const account = (system_id, more = {}) => ({ system_id, password: 'demo', upstream: 'smsc', deliver_retry: '50ms', ...more });
 
 let world;
+const adminPort = await freePort();
 let nextNumber = 2000000;
 const phone = () => `7999${nextNumber++}`;
 before(async () => {
@@ -19,7 +20,9 @@ before(async () => {
       account('brief', { receipt_hold: '1s' }),
       account('paced', { deliver_rate: 20 }),
       account('restart'),
+      account('dropped'),
     ],
+    admin: { listen: [`127.0.0.1:${adminPort}`], token: 'token' },
   });
 });
 after(() => world?.end());
@@ -264,4 +267,29 @@ test('held receipts survive kill -9', async () => {
   assert.equal(receiver.delivered.length, 30);
   assert.ok(receiver.delivered.every((p) => textOf(p).includes('stat:DELIVRD')));
   await receiver.close();
+});
+
+const administer = async (method, where) => {
+  const reply = await fetch(`http://127.0.0.1:${adminPort}${where}`, { method, headers: { Authorization: 'Bearer token' } });
+  return { status: reply.status, ...(await reply.json()) };
+};
+const backlog = async (system_id) => (await administer('GET', '/v1/deliveries')).items.find((i) => i.system_id === system_id)?.waiting ?? 0;
+
+test('the backlog is seen, dropped on request, and a receipt is delivered once more on request', async () => {
+  const transmitter = await bind('dropped', 'bind_transmitter');
+  const ids = await Promise.all(Array.from({ length: 8 }, () => submitOne(transmitter)));
+  await until('eight wait', async () => (await backlog('dropped')) === 8);
+  assert.equal((await administer('DELETE', '/v1/deliveries/dropped')).dropped, 8);
+  await until('none waits', async () => (await backlog('dropped')) === 0);
+  const receiver = await bind('dropped', 'bind_receiver');
+  assert.equal((await administer('POST', `/v1/messages/${ids[3]}/redeliver`)).status, 202);
+  await got(receiver, ids[3]);
+  assert.equal((await administer('POST', `/v1/messages/${ids[3]}/redeliver`)).status, 202);
+  await got(receiver, ids[3], 2);
+  const pdu = receiver.delivered[0];
+  assert.deepEqual([pdu.esm_class & 0x3c, receiptOf(pdu).stat, pdu.receipted_message_id, pdu.message_state], [0x04, 'DELIVRD', ids[3], 2]);
+  assert.equal(receiver.delivered.length, 2);
+  assert.equal((await administer('POST', '/v1/messages/1795000000000000000/redeliver')).status, 404);
+  assert.equal((await administer('DELETE', '/v1/deliveries/nobody')).status, 404);
+  for (const esme of [transmitter, receiver]) await esme.close();
 });
