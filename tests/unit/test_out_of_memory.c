@@ -171,12 +171,13 @@ static uint64_t next_id = 1000;
 
 static bool message_in_the_book(void)
 {
-    struct message facts = { .id = ++next_id,
-                             .public_id = next_id,
+    uint64_t id = ++next_id;
+    struct message facts = { .id = id,
+                             .public_id = id,
                              .kind = MESSAGE_MT,
                              .dest = { "7999", 4 },
                              .text = { "x", 1 },
-                             .p = { .id = next_id, .state = MESSAGE_QUEUED, .esme = 1 } };
+                             .p = { .id = id, .state = MESSAGE_QUEUED, .esme = 1 } };
     size_t before = book_count(book);
     struct message *m = message_create(&facts);
     struct item *item = m == NULL ? NULL : book_add_take(book, m);
@@ -185,7 +186,7 @@ static bool message_in_the_book(void)
         assert_int_equal(before, book_count(book));
         return false;
     }
-    assert_ptr_equal(item, book_find(book, next_id));
+    assert_ptr_equal(item, book_find(book, id));
     book_unpin(book, item);
     return true;
 }
