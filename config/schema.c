@@ -126,7 +126,7 @@ static const struct cfg_word modes[] = {
 };
 static const struct cfg_word kinds[] = {
     { "smsc-http", CFG_SMSC_HTTP, WORKS },
-    { "smsc-soap", CFG_SMSC_SOAP, NOT_YET },
+    { "smsc-soap", CFG_SMSC_SOAP, WORKS },
     { 0 },
 };
 static const struct cfg_word hashes[] = {

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "gateway/extra.h"
+#include "gateway/translate.h"
 #include "http/http.h"
 
 static struct message_text text_of(struct smpp_str s)
@@ -195,6 +196,8 @@ uint32_t read_sm(struct reading *r, const struct smpp_pdu *pdu, struct message *
         status = read_text(r, pdu, m);
     if (status != STATUS_ROK)
         return status;
+    if (m->p.state != MESSAGE_PART)
+        translate_channel(m);
     extra_map_tlvs(r->tlv_map, pdu, r->rest);
     size_t extra_len = r->rest->len;
     extra_pack_tlvs(pdu, r->rest);

@@ -9,6 +9,7 @@
  * member are asked for; when their answers differ, all are, and each goes its own way.
  */
 #include "gateway/internal.h"
+#include "gateway/wire.h"
 
 enum { ASK_AGAIN_MS = 15000, ASK_SLOWLY_MS = 60000 };
 
@@ -183,7 +184,7 @@ static void on_status(void *owner, uint64_t cookie, const struct http_reply_in *
     send->asking = false;
     struct send_member *member = next_to_ask(gw, send);
     if (http->outcome == HTTP_ANSWERED)
-        smsc_parse_status(http->status, http->body, http->body_len, &reply);
+        wire_of(up->cfg)->parse_status(http->status, http->body, http->body_len, &reply);
     if (http->outcome != HTTP_ANSWERED || reply.kind != SMSC_REPLY_OK || reply.count == 0) {
         bool error = http->outcome == HTTP_ANSWERED && reply.kind == SMSC_REPLY_ERROR;
 
@@ -229,15 +230,10 @@ static bool ask(struct send *send, struct send_member *member, uint64_t *out_wai
     }
     send_id_text(send->upid, id);
     struct smsc_login login = upstream_login(up);
-    struct smsc_status_query query = { .ids = (const char *const[]){ id },
-                                       .phones = (const char *const[]){ item->m->dest.at },
-                                       .count = 1 };
+    const struct wire *wire = wire_of(up->cfg);
     buf_clear(&gw->body);
-    smsc_build_status(&login, &query, &gw->body);
-    struct http_request_out out = { .method = "POST",
-                                    .url = upstream_url(up, SMSC_PATH_STATUS, url),
-                                    .body = buf_text(&gw->body),
-                                    .body_len = gw->body.len };
+    wire->build_status(&login, item->m->dest.at, id, &gw->body);
+    struct http_request_out out = wire_request(wire, upstream_url(up, wire->status_path, url), &gw->body);
     if (http_client_send(up->http_status, &out, on_status, gw, send->upid) != 0) {
         *out_wait_ms = 100;
         return false;

@@ -7,6 +7,7 @@
  * bad line costs its neighbours a few requests and never their delivery.
  */
 #include "gateway/pace.h"
+#include "gateway/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -260,7 +261,7 @@ void reply_on_send(void *owner, uint64_t cookie, const struct http_reply_in *htt
     } else if (http->outcome == HTTP_UNKNOWN) {
         on_nothing(send, "unknown", http->why);
     } else {
-        smsc_parse_send(http->status, http->body, http->body_len, &reply);
+        wire_of(up->cfg)->parse_send(http->status, http->body, http->body_len, &reply);
         trail_reply(send, reply.kind == SMSC_REPLY_OK      ? 0
                           : reply.kind == SMSC_REPLY_ERROR ? reply.error_code
                                                            : TRAIL_NO_REPLY);

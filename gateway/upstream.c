@@ -8,6 +8,7 @@
 #include "gateway/extra.h"
 #include "gateway/internal.h"
 #include "gateway/pace.h"
+#include "gateway/wire.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -311,7 +312,7 @@ void upstream_write_request(struct upstream *up, const struct message *m, struct
     struct extra extra;
 
     fill_common(up, m, &request, &extra);
-    smsc_build_send(&login, &request, out);
+    smsc_build_send(&login, &request, out); /* the parameters; over SOAP they are elements of the same names */
 }
 
 /* The members' lines, from the book: they are pinned while the send holds its slot. */
@@ -354,11 +355,10 @@ static void transmit(struct send *send)
     buf_clear(&gw->body);
     int err = fill_request(send, lines, &request, &extra) ? 0 : ERR_GONE;
     if (err == 0) {
-        smsc_build_send(&login, &request, &gw->body);
-        struct http_request_out out = { .method = "POST",
-                                        .url = upstream_url(up, SMSC_PATH_SEND, url),
-                                        .body = buf_text(&gw->body),
-                                        .body_len = gw->body.len };
+        const struct wire *wire = wire_of(up->cfg);
+
+        wire->build_send(&login, &request, &gw->body);
+        struct http_request_out out = wire_request(wire, upstream_url(up, wire->send_path, url), &gw->body);
 
         err = gw->body.failed ? ERR_FULL : http_client_send(up->http, &out, reply_on_send, gw, send->upid);
     }
