@@ -100,7 +100,7 @@ void send_save(struct gateway *gw, const struct send *send)
         .cost_e6 = send->cost_e6,
     };
 
-    if (store_send_set(gw->store, &row, STORE_KEEP, (struct store_done){ 0 }) != 0)
+    if (store_send_set(gw->store, &row, STORE_KEEP | STORE_SOON, (struct store_done){ 0 }) != 0)
         log_error("send not saved", "upstream=%s send=%llu", send->upstream->name, (unsigned long long)send->upid);
 }
 

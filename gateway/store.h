@@ -61,7 +61,8 @@ typedef void store_done_fn(void *owner, uint64_t cookie, int err);
 enum store_flags {
     STORE_PLAIN = 0,
     STORE_KEEP = 1,
-    STORE_IF_NEW = 2 /* only if the store_once before it in the same turn was new; else it ends with ERR_EXISTS too */
+    STORE_IF_NEW = 2, /* only if the store_once before it in the same turn was new; else it ends with ERR_EXISTS too */
+    STORE_SOON = 4    /* nobody waits for it: a turn with nothing else may keep it back for some milliseconds */
 };
 
 struct store_done {
@@ -119,7 +120,7 @@ int store_meta_set(struct store *store, const char *key, int64_t value, unsigned
  * together. Returns ERR_RANGE for a longer key. */
 int store_once(struct store *store, const char *key, unsigned flags, struct store_done done) MUST_CHECK;
 
-/* Hands over what this turn has gathered now, instead of at the turn's end. */
+/* The turn's end, now: hands over what has been gathered, unless all of it is STORE_SOON and none has waited long. */
 void store_flush(struct store *store);
 bool store_healthy(const struct store *store);
 size_t store_waiting(const struct store *store);

@@ -23,6 +23,7 @@ enum {
     STORE_LOAD_MAX = 100000,     /* ids one store_load may ask for */
     STORE_LOOKUPS_MAX = 10000,   /* look-ups waiting for the reader */
     STORE_SCAN_MAX = 50000,      /* rows one store_find looks at before it hands back a cursor */
+    STORE_SOON_MS = 5,           /* how long STORE_SOON changes wait for others */
     STORE_COMMIT_CHANGES = 10000 /* a transaction takes no further batch above this */
 };
 
@@ -136,6 +137,8 @@ struct batch {
     struct change_list changes;
     size_t left; /* changes whose callback has not run yet; 0 frees the batch */
     struct chunk *chunks;
+    bool urgent;       /* holds a change that is not STORE_SOON */
+    uint64_t began_ms; /* mono: its first change */
 };
 
 struct store {
@@ -144,6 +147,7 @@ struct store {
     uv_async_t wake;
     uv_prepare_t prepare;
     uv_check_t check;
+    uv_timer_t soon; /* runs while a batch is kept back */
     unsigned handles;
     const struct engine_ops *ops;
     void *engine;
@@ -188,6 +192,8 @@ void *pipe_alloc(struct store *s, size_t bytes);
 /* A zeroed change in this turn's batch, not yet part of it. */
 struct change *pipe_change(struct store *s);
 void pipe_add(struct store *s, struct change *c);
+/* The end of a turn: pipe_flush, unless the batch may wait for company. */
+void pipe_turn(struct store *s);
 void pipe_flush(struct store *s);
 /* Takes `l`. */
 void pipe_ask(struct store *s, struct lookup *l);

@@ -92,6 +92,7 @@ void *pipe_alloc(struct store *s, size_t bytes)
         s->gather = calloc(1, sizeof *s->gather);
         if (s->gather == NULL)
             return NULL;
+        s->gather->began_ms = clock_mono_ns() / 1000000; /* not the clock that tests hold still */
     }
     c = s->gather->chunks;
     if (c == NULL || c->size - c->used < bytes) {
@@ -128,6 +129,8 @@ static void wanted_by_loop(struct store *s)
 void pipe_add(struct store *s, struct change *c)
 {
     list_add(&s->gather->changes, c);
+    if ((c->flags & STORE_SOON) == 0)
+        s->gather->urgent = true;
     s->waiting++;
     s->waiting_bytes += c->bytes;
     wanted_by_loop(s);
@@ -515,14 +518,31 @@ static void on_wake(uv_async_t *handle)
     deliver(handle->data);
 }
 
+static void on_soon(uv_timer_t *handle)
+{
+    (void)handle; /* waking up is enough: the turn's end looks at the batch */
+}
+
+void pipe_turn(struct store *s)
+{
+    const struct batch *b = s->gather;
+
+    if (b != NULL && !b->urgent && !s->closing && clock_mono_ns() / 1000000 - b->began_ms < STORE_SOON_MS) {
+        if (!uv_is_active((uv_handle_t *)&s->soon))
+            (void)uv_timer_start(&s->soon, on_soon, STORE_SOON_MS, 0);
+        return;
+    }
+    pipe_flush(s);
+}
+
 static void on_prepare(uv_prepare_t *handle)
 {
-    pipe_flush(handle->data);
+    pipe_turn(handle->data);
 }
 
 static void on_check(uv_check_t *handle)
 {
-    pipe_flush(handle->data);
+    pipe_turn(handle->data);
 }
 
 int pipe_open(struct store *s)
@@ -535,13 +555,15 @@ int pipe_open(struct store *s)
         return ERR_NOMEM;
     (void)uv_prepare_init(s->loop, &s->prepare);
     (void)uv_check_init(s->loop, &s->check);
-    s->handles = 3;
-    s->wake.data = s->prepare.data = s->check.data = s;
+    (void)uv_timer_init(s->loop, &s->soon);
+    s->handles = 4;
+    s->wake.data = s->prepare.data = s->check.data = s->soon.data = s;
     (void)uv_prepare_start(&s->prepare, on_prepare);
     (void)uv_check_start(&s->check, on_check);
     uv_unref((uv_handle_t *)&s->wake);
     uv_unref((uv_handle_t *)&s->prepare);
     uv_unref((uv_handle_t *)&s->check);
+    uv_unref((uv_handle_t *)&s->soon);
     if (!s->ops->threaded)
         return 0;
     if (uv_thread_create(&s->writer, writer_main, s) != 0)

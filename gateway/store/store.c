@@ -193,6 +193,7 @@ void store_close(struct store *s)
     uv_close((uv_handle_t *)&s->wake, on_handle_closed);
     uv_close((uv_handle_t *)&s->prepare, on_handle_closed);
     uv_close((uv_handle_t *)&s->check, on_handle_closed);
+    uv_close((uv_handle_t *)&s->soon, on_handle_closed);
 }
 
 void store_configure(struct store *s, const struct store_opts *opts)
@@ -379,7 +380,7 @@ int store_note(struct store *s, uint64_t message_id, int64_t at_ms, const char *
     *note = (struct change_note){ message_id, at_ms, len, copy_bytes(s, text, len) };
     if (note->text == NULL)
         return ERR_NOMEM;
-    return add(s, CHANGE_NOTE, note, sizeof *note + len, STORE_PLAIN, (struct store_done){ 0 });
+    return add(s, CHANGE_NOTE, note, sizeof *note + len, STORE_SOON, (struct store_done){ 0 });
 }
 
 static int add_pair(struct store *s, enum change_kind kind, const char *key, int64_t value, unsigned flags,
@@ -450,7 +451,7 @@ uint16_t store_intern(struct store *s, const char *name)
 
 void store_flush(struct store *s)
 {
-    pipe_flush(s);
+    pipe_turn(s);
 }
 
 bool store_healthy(const struct store *s)

@@ -632,6 +632,33 @@ static void a_failed_commit_undoes_plain_and_keeps_kept(void **state)
     assert_true(stats.failures >= 1);
 }
 
+static void what_nobody_waits_for_travels_in_company(void **state)
+{
+    struct desk *d = *state;
+    struct message m = sample(store_next_id(d->store), "79031234567");
+    struct store_stats stats;
+
+    assert_int_equal(0, store_put(d->store, &m, STORE_PLAIN, tell(d, 1)));
+    wait_done(d, 1);
+    store_stats(d->store, &stats);
+    uint64_t before = stats.commits;
+    assert_int_equal(0, store_note(d->store, m.id, 1, "alone"));
+    store_flush(d->store);
+    assert_int_equal(1, store_waiting(d->store)); /* kept back */
+    struct message other = sample(store_next_id(d->store), "79031234568");
+    assert_int_equal(0, store_put(d->store, &other, STORE_PLAIN, tell(d, 2)));
+    wait_done(d, 2);
+    assert_int_equal(0, store_waiting(d->store));
+    store_stats(d->store, &stats);
+    assert_int_equal(before + 1, stats.commits);
+    /* and without company it becomes durable by itself */
+    assert_int_equal(0, store_note(d->store, m.id, 2, "later"));
+    while (store_waiting(d->store) > 0)
+        (void)uv_run(&d->loop, UV_RUN_ONCE);
+    store_stats(d->store, &stats);
+    assert_int_equal(before + 2, stats.commits);
+}
+
 #define BOTH(f)                                                                                                        \
     { "memory: " #f, f, memory_desk, end_desk, NULL },                                                                 \
     {                                                                                                                  \
@@ -653,6 +680,7 @@ int main(void)
         BOTH(an_event_counts_once),
         BOTH(sends_come_back_with_their_members),
         BOTH(a_timeline_is_in_order),
+        BOTH(what_nobody_waits_for_travels_in_company),
         BOTH(queries_find_by_every_condition),
         BOTH(a_cursor_walks_through_all),
         BOTH(many_loads_keep_their_order),
