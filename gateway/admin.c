@@ -37,6 +37,7 @@ static const struct route {
     { "GET", "/v1/sessions", admin_sessions, TOKEN },
     { "DELETE", "/v1/sessions/*", admin_session_end, TOKEN },
     { "GET", "/v1/sessions/*/capture", admin_session_capture, TOKEN },
+    { "GET", "/v1/sessions/*/conformance", admin_session_conformance, TOKEN },
     { "GET", "/v1/upstreams", admin_upstreams, TOKEN },
     { "POST", "/v1/upstreams/*/pause", admin_upstream_pause, TOKEN },
     { "POST", "/v1/upstreams/*/resume", admin_upstream_resume, TOKEN },

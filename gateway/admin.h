@@ -96,6 +96,7 @@ void admin_status(struct admin_call *call);
 void admin_sessions(struct admin_call *call);
 void admin_session_end(struct admin_call *call);
 void admin_session_capture(struct admin_call *call);
+void admin_session_conformance(struct admin_call *call);
 void admin_upstreams(struct admin_call *call);
 void admin_upstream_pause(struct admin_call *call);
 void admin_upstream_resume(struct admin_call *call);

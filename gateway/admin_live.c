@@ -143,6 +143,22 @@ void admin_session_capture(struct admin_call *call)
     buf_finish(&out);
 }
 
+void admin_session_conformance(struct admin_call *call)
+{
+    struct buf out;
+    uint64_t n;
+
+    buf_init(&out, 64 << 10);
+    int err = !read_number(call->arg[0], &n) ? ERR_NOT_FOUND
+                                             : conformance_write(call->gw->watch.conformance, n, clock_wall_ms(), &out);
+    if (err != 0)
+        admin_fail(call->exchange, err == ERR_NOT_FOUND ? 404 : 503, "nothing is known of such a session",
+                   "GET /v1/sessions lists the live ones by n; the last ended ones are kept too");
+    else
+        admin_reply(call->exchange, 200, &out);
+    buf_finish(&out);
+}
+
 /* --- upstreams ---------------------------------------------------------------------------------------------------- */
 
 void admin_upstreams(struct admin_call *call)

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/net.h"
 #include "config/config.h"
+#include "gateway/account_table.h"
 #include "gateway/commands.h"
 #include "http/http.h"
 
@@ -354,6 +355,19 @@ static int run_capture(struct ask *ask)
     return bad ? 1 : 0;
 }
 
+static int run_conformance(struct ask *ask)
+{
+    struct buf text;
+
+    if (!send_request(ask, "GET", path_of(ask, "/v1/sessions/", ask->rest[0], "/conformance")))
+        return 1;
+    buf_init(&text, 64 << 10);
+    bool table = !ask->json && account_table_write(buf_text(&ask->reply), &text) == 0;
+    fputs(table ? buf_text(&text) : buf_text(&ask->reply), stdout);
+    buf_finish(&text);
+    return 0;
+}
+
 static int run_backup(struct ask *ask)
 {
     char path[4096];
@@ -392,6 +406,7 @@ static const struct command {
     { "drain", run_drain, 0, 0, "" },
     { "explain", run_explain, 0, 0, "--system-id S --to N --text T [--from A] [--field NAME=VALUE]..." },
     { "capture", run_capture, 1, 1, "SESSION [-o FILE] [--text]" },
+    { "conformance", run_conformance, 1, 1, "SESSION" },
     { "backup", run_backup, 1, 1, "FILE" },
 };
 

@@ -34,6 +34,7 @@ static const struct command {
     { "sessions", command_admin, "of a running gateway: its binds" },
     { "unbind", command_admin, "of a running gateway: end a session" },
     { "capture", command_admin, "of a running gateway: a session's last PDUs as pcap" },
+    { "conformance", command_admin, "of a running gateway: what a session's client does wrong" },
     { "upstreams", command_admin, "of a running gateway: its upstreams; pause or resume one" },
     { "status", command_admin, "of a running gateway: how it is" },
     { "reload", command_admin, "of a running gateway: read the configuration again" },

@@ -13,13 +13,16 @@ int watch_init(struct watch *watch)
 {
     watch->trail = trail_create(TRAIL_EVENTS);
     watch->capture = capture_create(CAPTURE_BYTES, CAPTURE_SESSIONS);
-    return watch->trail == NULL || watch->capture == NULL ? ERR_NOMEM : 0;
+    watch->conformance = conformance_create(CAPTURE_SESSIONS);
+    return watch->trail == NULL || watch->capture == NULL || watch->conformance == NULL ? ERR_NOMEM : 0;
 }
 
 void watch_finish(struct watch *watch)
 {
     trail_destroy(watch->trail);
     capture_destroy(watch->capture);
+    conformance_destroy(watch->conformance);
+    watch->conformance = NULL;
     watch->trail = NULL;
     watch->capture = NULL;
 }
@@ -68,6 +71,7 @@ void watch_on_pdu(void *owner, const struct smpp_session_info *session, bool out
         return;
     count(gw, outgoing, be32(frame + 4), be32(frame + 8));
     capture_add(gw->watch.capture, session->n, session->address, outgoing, frame, len);
+    conformance_add(gw->watch.conformance, session->n, session->system_id, outgoing, frame, len, clock_wall_ms());
 }
 
 void watch_answered(struct gateway *gw, uint64_t taken_ns)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "gateway/capture.h"
+#include "gateway/conformance.h"
 #include "gateway/meters.h"
 #include "gateway/trail.h"
 #include "smpp/smpp.h"
@@ -22,6 +23,7 @@ enum { WATCH_LATENCIES = 1024 };
 struct watch {
     struct trail *trail;
     struct capture *capture;
+    struct conformance *conformance;
     struct metric_cell *pdu_cells[2][32][2]; /* direction, command, response */
     uint32_t latency_us[WATCH_LATENCIES];    /* of submit answers since the last look, the last ones */
     uint64_t latency_count;
