@@ -99,3 +99,22 @@ test('wait-call over SMPP: the number to call comes back, the call as [waitcall]
   await world.simulator.behave({ blocked: 0 });
   await esme.close();
 });
+
+test('the conformance report names what a client does wrong, and nothing else', async () => {
+  const report = async () => {
+    const list = await fetch(`${admin}/v1/sessions`, { headers: { Authorization: 'Bearer open sesame' } });
+    const { n } = (await list.json()).items.at(-1);
+    const reply = await fetch(`${admin}/v1/sessions/${n}/conformance`, { headers: { Authorization: 'Bearer open sesame' } });
+    return reply.json();
+  };
+  const esme = await world.esme();
+  await esme.submit({ registered_delivery: 0, short_message: 'fine' });
+  assert.deepEqual((await report()).findings, []);
+  assert.equal((await report()).conforms, true);
+  await esme.submit({ registered_delivery: 0, esm_class: 0x04, short_message: 'id:1' });
+  const { findings, conforms, system_id } = await report();
+  assert.equal(conforms, false);
+  assert.equal(system_id, 'demo');
+  assert.deepEqual(findings.map((f) => [f.finding, f.count]), [['wrong_esm_class', 1]]);
+  await esme.close();
+});
