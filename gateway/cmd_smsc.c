@@ -54,7 +54,7 @@ static void methods_help(FILE *to)
             "\nOptions:\n"
             "  -c FILE          configuration (" DEFAULT_FILE " when it is there)\n"
             "  --upstream NAME  which one; else the first\n"
-            "  --admin URL      administration API of the running gateway; else as configured, or " DEFAULT_ADMIN "\n"
+            "  --url URL        administration API of the running gateway; else as configured, or " DEFAULT_ADMIN "\n"
             "  --token TEXT     its token; else as configured, or $SMPPBRIDGE_TOKEN\n"
             "  --direct         ask the aggregator itself, not the running gateway\n"
             "  --json           the reply as JSON instead of a table\n\n"
@@ -116,10 +116,8 @@ static int read_one(struct job *job, int argc, char **argv, int *at)
     const struct {
         const char *name;
         const char **out;
-    } options[] = { { "-c", &job->file },
-                    { "--config", &job->file },
-                    { "--upstream", &job->upstream },
-                    { "--admin", &job->admin },
+    } options[] = { { "-c", &job->file },       { "--config", &job->file }, { "--upstream", &job->upstream },
+                    { "--admin", &job->admin }, { "--url", &job->admin }, /* as the other commands call it */
                     { "--token", &job->token } };
     const char *arg = argv[*at];
     size_t equals = strcspn(arg, "=");
