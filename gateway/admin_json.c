@@ -197,7 +197,7 @@ static const char *upstream_state(const struct upstream *up)
     static const char *const states[] = { "up", "backing_off", "wrong_login", "blocked", "no_money", "paused" };
     uint64_t now = clock_mono_ms();
 
-    if (up->cfg == NULL)
+    if (up->cfg == NULL || up->retired)
         return "not_configured";
     if (up->pause == PAUSE_NONE || (up->paused_until_ms != UINT64_MAX && up->paused_until_ms <= now))
         return up->failures > 0 ? "trying" : "up";

@@ -215,6 +215,11 @@ void admin_upstream_resume(struct admin_call *call)
 
     if (up == NULL)
         return;
+    if (up->retired) {
+        admin_fail(call->exchange, 409, "this upstream is no longer configured",
+                   "put it back into the file and reload");
+        return;
+    }
     upstream_resume(up);
     log_info("upstream resumed by the operator", "upstream=%s", up->name);
     reply_upstream(call, up);

@@ -274,6 +274,9 @@ void gateway_set_lab(struct gateway *gw, const struct gateway_lab *lab)
 
 int gateway_set_file(struct gateway *gw, const char *path)
 {
+    for (size_t i = 0; i < gw->retired_count; i++)
+        cfg_destroy(gw->retired[i]);
+    free(gw->retired);
     free(gw->config_file);
     gw->config_file = strdup(path);
     return gw->config_file == NULL ? ERR_NOMEM : 0;

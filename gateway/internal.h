@@ -116,6 +116,7 @@ struct upstream {
     size_t active_count[2];
     struct busy_phone *busy;
     struct busy_phone *idle_busy;
+    bool retired; /* no longer configured: cfg is its last one, nothing new is sent */
     enum upstream_pause pause;
     uint64_t paused_until_ms; /* mono; UINT64_MAX until somebody ends it */
     unsigned failures;        /* in a row, for the backoff */
@@ -195,8 +196,8 @@ struct gateway {
     struct heap due;           /* (wall ms, id): scheduled sends, retries, postponed deliveries */
     struct failures *failures; /* logins, account.c */
     struct gateway_meters meters;
-    struct buf scratch;         /* text under conversion */
-    struct buf body;            /* request under construction */
+    struct buf scratch;        /* text under conversion */
+    struct buf body;           /* request under construction */
     struct config *lab_config; /* lab_accounts.c: the settings of lab accounts' upstream and callbacks; NULL none */
     const struct gateway_lab_host *lab_host;
     struct question *questions; /* account_ask.c: waiting for a free connection */
@@ -222,7 +223,9 @@ struct gateway {
     struct watch watch;
     struct keeping keeping;
     struct store_stats store_seen;
-    const struct gateway_lab *lab;  /* NULL: no lab */
+    const struct gateway_lab *lab; /* NULL: no lab */
+    struct config **retired;       /* reload.c: older configurations that removed upstreams still look at */
+    size_t retired_count;
     char *config_file;              /* NULL: no file to reload */
     char *restart_needed;           /* keys of the last reload that wait for a restart; NULL none */
     uint32_t short_next, short_end; /* shortid.c: ids reserved and not yet used */

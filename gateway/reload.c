@@ -85,14 +85,40 @@ static void configure_upstreams(struct gateway *gw, const struct config *before)
             log_error("upstream not configured", "upstream=%s error=%s", cfg->name, err_name(err));
             continue;
         }
+        if (up->retired) {
+            up->retired = false;
+            upstream_resume(up);
+        }
         /* five wrong logins block an address, so one stopped us; new credentials are worth a try [interface.md 6.10] */
         if (up->pause == PAUSE_LOGIN && !same_login(cfg, cfg_upstream_named(before, cfg->name)))
             upstream_resume(up);
     }
     for (struct upstream *up = gw->upstreams; up != NULL; up = up->next) {
-        if (cfg_upstream_named(gw->config, up->name) == NULL && strcmp(up->name, LAB_UPSTREAM) != 0)
-            up->cfg = NULL;
+        if (cfg_upstream_named(gw->config, up->name) != NULL || strcmp(up->name, LAB_UPSTREAM) == 0 || up->cfg == NULL)
+            continue;
+        up->retired = true; /* requests under way still end by its settings */
+        upstream_pause(up, PAUSE_OPERATOR, UINT64_MAX);
     }
+}
+
+/* The old configuration is freed unless a removed upstream looks at it; then at the end. */
+static void retire(struct gateway *gw, struct config *before)
+{
+    bool needed = false;
+
+    for (const struct upstream *up = gw->upstreams; up != NULL; up = up->next) {
+        for (size_t i = 0; i < before->upstream_count; i++)
+            needed = needed || up->cfg == &before->upstreams[i];
+    }
+    if (!needed) {
+        cfg_destroy(before);
+        return;
+    }
+    struct config **longer = realloc(gw->retired, (gw->retired_count + 1) * sizeof(struct config *));
+    if (longer == NULL)
+        return; /* rather leaked than freed under a request */
+    gw->retired = longer;
+    gw->retired[gw->retired_count++] = before;
 }
 
 static void configure_listeners(struct gateway *gw)
@@ -136,7 +162,7 @@ static void apply(struct gateway *gw, struct config *then)
     configure_listeners(gw);
     store_configure(gw->store, &store);
     log_set((enum log_level)then->log.level, (enum log_format)then->log.format);
-    cfg_destroy(before);
+    retire(gw, before);
     incoming_reroute(gw);
     for (struct upstream *up = gw->upstreams; up != NULL; up = up->next)
         upstream_pump(up);

@@ -255,8 +255,16 @@ test('a reload changes accounts without dropping a bind that may stay; a bad fil
   assert.equal((await esme.submit({ destination_addr: '79991110008' })).command_status, 0); // its bind has stayed
   assert.match((await gateway.admin('GET', '/v1/status')).json.restart_needed, /smpp\.listen/);
   assert.match(shell('reload').stdout, /reloaded/);
+  write({ ...config, esmes: [{ ...config.esmes[0], upstream: 'other' }], upstreams: [{ ...config.upstreams[0], name: 'other' }],
+    callbacks: { ...config.callbacks, upstream: 'other' } });
+  assert.equal((await gateway.admin('POST', '/v1/reload')).status, 200);
+  const { items } = (await gateway.admin('GET', '/v1/upstreams')).json;
+  assert.equal(items.find((u) => u.name === 'smsc').state, 'not_configured');
+  assert.equal((await gateway.admin('POST', '/v1/upstreams/smsc/resume')).status, 409);
+  await delivered(esme, { destination_addr: '79991110009' });
   write(config);
   await gateway.admin('POST', '/v1/reload');
+  await delivered(esme, { destination_addr: '79991110010' });
   await esme.close();
 });
 
