@@ -125,7 +125,7 @@ struct cfg_upstream {
     uint64_t connect_timeout_ms, timeout_ms;
     uint64_t retry_first_ms, retry_max_ms, retry_give_up_ms;
     double retry_factor;
-    uint64_t poll_incoming_ms; /* 0 = off */
+    uint64_t poll_incoming_ms;     /* 0 = off */
     uint64_t poll_status_after_ms; /* 0 = off */
     uint64_t poll_every_ms, poll_lost_after_ms;
     enum cfg_lost lost_status;

@@ -21,16 +21,16 @@
 struct item {
     struct message *m;
     unsigned pins;
-    bool fresh;      /* not durable yet for the first time */
+    bool fresh;        /* not durable yet for the first time */
     uint64_t put_upid; /* fresh: the send it was stored with; 0 none */
-    bool has_ticket; /* `ticket` is of the request that brought it */
-    bool answered;   /* that request has been answered */
-    bool in_set;     /* `ticket` is answered by multi.c when the whole set is stored */
-    bool ending;     /* its outcome is decided and not durable yet */
-    bool avoids;     /* `avoid` is a session that did not answer its delivery */
-    bool held;       /* pace.c has it pinned until its answer is given */
-    bool waits_sent; /* that answer is the upstream's word */
-    bool holds_phone; /* waits for its due time with its phone kept busy; pinned once for that */
+    bool has_ticket;   /* `ticket` is of the request that brought it */
+    bool answered;     /* that request has been answered */
+    bool in_set;       /* `ticket` is answered by multi.c when the whole set is stored */
+    bool ending;       /* its outcome is decided and not durable yet */
+    bool avoids;       /* `avoid` is a session that did not answer its delivery */
+    bool held;         /* pace.c has it pinned until its answer is given */
+    bool waits_sent;   /* that answer is the upstream's word */
+    bool holds_phone;  /* waits for its due time with its phone kept busy; pinned once for that */
     uint16_t together; /* at most so many in one request, since a larger one with it was refused; 0 no limit */
     struct smpp_ticket ticket;
     struct smpp_session_ref avoid;
