@@ -26,6 +26,7 @@ enum cfg_receipt_pdu { CFG_DELIVER_SM, CFG_DATA_SM };
 enum cfg_receipt_bind { CFG_ANY_BIND, CFG_SAME_BIND };
 enum cfg_incoming_long { CFG_PAYLOAD, CFG_UDH };
 enum cfg_lost { CFG_LOST_EXPIRED, CFG_LOST_UNKNOWN };
+enum cfg_no_money { CFG_MONEY_HOLD, CFG_MONEY_REFUSE };
 enum cfg_kind { CFG_SMSC_HTTP, CFG_SMSC_SOAP };
 /* Habits of an account: 0 leaves the choice to its profile (gateway/profile.c). */
 enum cfg_id_form { CFG_ID_PROFILE, CFG_ID_AUTO, CFG_ID_DECIMAL, CFG_ID_HEX, CFG_ID_HEX8 };
@@ -132,6 +133,7 @@ struct cfg_upstream {
     double timezone_h;
     uint64_t balance_every_ms;
     double low_balance;
+    enum cfg_no_money no_money;
     struct cfg_limits limits;
     struct cfg_pair *extra;   /* ends with name NULL */
     struct cfg_pair *tlv_map; /* tag -> parameter; ends with name NULL */

@@ -124,6 +124,11 @@ static const struct cfg_word modes[] = {
     { "lab", CFG_LAB, WORKS },
     { 0 },
 };
+static const struct cfg_word no_moneys[] = {
+    { "hold", CFG_MONEY_HOLD, WORKS },
+    { "refuse", CFG_MONEY_REFUSE, WORKS },
+    { 0 },
+};
 static const struct cfg_word kinds[] = {
     { "smsc-http", CFG_SMSC_HTTP, WORKS },
     { "smsc-soap", CFG_SMSC_SOAP, WORKS },
@@ -371,6 +376,8 @@ static const struct cfg_row upstream_rows[] = {
       .help = "How often the balance is asked for." },
     { "low_balance", CFG_NUMBER, UPSTREAM(low_balance), "0", 0, 1e12, RELOAD, WORKS, .unit = "the account's currency",
       .help = "A balance below it is a warning in the log. 0: none." },
+    { "no_money", CFG_ENUM, UPSTREAM(no_money), "\"hold\"", 0, 0, RELOAD, WORKS, .words = no_moneys,
+      .help = "When the account has not enough money: messages wait until it has, or are refused with a receipt." },
     { "limits.window", CFG_DURATION, UPSTREAM(limits.window_ms), "\"61s\"", 100, HOUR, RELOAD, WORKS,
       .help = "The aggregator's minute, with a margin for the way: the limits below are counted over it." },
     { "limits.repeat", CFG_DURATION, UPSTREAM(limits.repeat_ms), "\"5s\"", 0, HOUR, RELOAD, WORKS,

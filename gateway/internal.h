@@ -126,6 +126,9 @@ struct upstream {
     struct poll *poll;        /* poll.c */
     int64_t balance_e6;
     bool has_balance;
+    bool balance_low, balance_asking;
+    uint64_t balance_due_ms; /* mono: asked for then */
+    int64_t broke_at_e6;     /* the balance that did not suffice */
     struct upstream_meters meters;
     struct upstream *next;
 };
@@ -323,6 +326,9 @@ void upstream_failed(struct upstream *up, size_t url, bool reached);
 void upstream_balance(struct upstream *up, int64_t balance_e6);
 void upstream_works(struct upstream *up, size_t url);
 bool upstream_is_paused(struct upstream *up);
+
+/* money.c */
+void money_tick(struct upstream *up, uint64_t now_ms);
 
 /* sweep.c */
 /* Ends what has waited longer than its validity or give_up, also while nothing can be sent. */

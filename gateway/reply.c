@@ -173,14 +173,22 @@ static void on_error(struct send *send, const struct smsc_send_reply *reply)
     struct upstream *up = send->upstream;
     const struct rule *rule = rule_of(reply->error_code);
     enum verdict verdict = rule->verdict;
+    enum upstream_pause pause = rule->pause;
     uint64_t now_ms = clock_mono_ms();
 
     log_warn("send refused", "upstream=%s send=%llu error=%d reason=%s messages=%zu", up->name,
              (unsigned long long)send->upid, reply->error_code, reply->error_text, send->member_count);
     if (rule->refused_send)
         rules_send_result(up->rules, true, now_ms);
-    if (rule->pause != PAUSE_NONE)
-        upstream_pause(up, rule->pause, rule->pause_ms);
+    if (reply->error_code == 3 && up->cfg != NULL && up->cfg->no_money == CFG_MONEY_REFUSE) {
+        verdict = REFUSE;
+        pause = PAUSE_NONE;
+    } else if (reply->error_code == 3) {
+        up->broke_at_e6 = up->has_balance ? up->balance_e6 : 0;
+        up->balance_due_ms = now_ms; /* asked for at once, and often until it has grown */
+    }
+    if (pause != PAUSE_NONE)
+        upstream_pause(up, pause, rule->pause_ms);
     reply_login_error(up, reply->error_code);
     if (reply->error_code == 9 && send->repeated) {
         verdict = ASK; /* perhaps the try before was accepted */

@@ -267,13 +267,6 @@ void upstream_works(struct upstream *up, size_t which)
         up->urls[which] = (struct url_state){ 0 };
 }
 
-void upstream_balance(struct upstream *up, int64_t balance_e6)
-{
-    up->balance_e6 = balance_e6;
-    up->has_balance = true;
-    up->meters.balance->value = (double)balance_e6 / 1e6;
-}
-
 /* --- sending ------------------------------------------------------------------------------------------------------ */
 
 static uint32_t valid_minutes(const struct message *m)
@@ -645,5 +638,6 @@ void upstream_tick(struct upstream *up, uint64_t now_ms)
     if (up->ready != NULL && upstream_is_paused(up) && up->paused_until_ms - now_ms > UNCLAIM_MS)
         upstream_unclaim(up); /* they can be cancelled, or go another way, meanwhile */
     sweep_tick(up);
+    money_tick(up, now_ms);
     upstream_pump(up);
 }

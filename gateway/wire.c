@@ -16,10 +16,11 @@ static void build_status(const struct smsc_login *login, const char *phone, cons
 static const char *const soap_headers[] = { "SOAPAction: " SMSC_SOAP_ACTION, NULL };
 
 static const struct wire wires[] = {
-    [CFG_SMSC_HTTP] = { SMSC_PATH_SEND, SMSC_PATH_STATUS, NULL, NULL, smsc_build_send, smsc_parse_send, build_status,
-                        smsc_parse_status },
-    [CFG_SMSC_SOAP] = { SMSC_PATH_SOAP, SMSC_PATH_SOAP, "text/xml; charset=utf-8", soap_headers, smsc_soap_build_send,
-                        smsc_soap_parse_send, smsc_soap_build_status, smsc_soap_parse_status },
+    [CFG_SMSC_HTTP] = { SMSC_PATH_SEND, SMSC_PATH_STATUS, SMSC_PATH_BALANCE, NULL, NULL, smsc_build_send,
+                        smsc_parse_send, build_status, smsc_parse_status, smsc_build_balance, smsc_parse_balance },
+    [CFG_SMSC_SOAP] = { SMSC_PATH_SOAP, SMSC_PATH_SOAP, SMSC_PATH_SOAP, "text/xml; charset=utf-8", soap_headers,
+                        smsc_soap_build_send, smsc_soap_parse_send, smsc_soap_build_status, smsc_soap_parse_status,
+                        smsc_soap_build_balance, smsc_soap_parse_balance },
 };
 
 const struct wire *wire_of(const struct cfg_upstream *cfg)
