@@ -209,6 +209,10 @@ void cfg_check(struct cfg_reader *r)
         snprintf(path, sizeof path, "esmes[%zu].upstream", i);
         check_upstream(r, upstreams, path, &c->esmes[i].upstream);
     }
+    for (size_t i = 0; i < c->route_count; i++) {
+        snprintf(path, sizeof path, "routes[%zu].upstream", i);
+        check_upstream(r, upstreams, path, &c->routes[i].upstream);
+    }
     check_callbacks(r, upstreams);
     for (size_t i = 0; i < c->incoming_count; i++) {
         if (c->incoming[i].system_id[0] == '\0' || is_among(esmes, c->esme_count, c->incoming[i].system_id))

@@ -152,6 +152,12 @@ struct cfg_callbacks {
     uint64_t max_body_bytes;
 };
 
+struct cfg_route { /* which upstream carries what; empty conditions match all */
+    const char *system_id, *to, *from; /* to, from: * at the end stands for any rest */
+    const char *upstream;
+    uint32_t weight; /* among routes of equal conditions; 0: only when the others fail */
+};
+
 struct cfg_incoming {
     const char *to, *keyword, *system_id;
 };
@@ -182,6 +188,8 @@ struct config {
     size_t upstream_count;
     struct cfg_callbacks *callbacks; /* the file may hold one object or a list of them */
     size_t callback_count;
+    struct cfg_route *routes;
+    size_t route_count;
     struct cfg_incoming *incoming;
     size_t incoming_count;
     struct cfg_admin admin;

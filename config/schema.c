@@ -17,6 +17,7 @@
 #define ESME(m)      offsetof(struct cfg_esme, m)
 #define UPSTREAM(m)  offsetof(struct cfg_upstream, m)
 #define CALLBACKS(m) offsetof(struct cfg_callbacks, m)
+#define ROUTE(m)     offsetof(struct cfg_route, m)
 #define INCOMING(m)  offsetof(struct cfg_incoming, m)
 #define ADMIN(m)     offsetof(struct cfg_admin, m)
 #define STORE(m)     offsetof(struct cfg_store, m)
@@ -437,6 +438,19 @@ static const struct cfg_row callbacks_rows[] = {
       .help = "A longer body is answered 413." },
 };
 
+static const struct cfg_row route_rows[] = {
+    { "system_id", CFG_STRING, ROUTE(system_id), "\"\"", 0, 64, RELOAD, WORKS,
+      .help = "The account the message comes from. Empty: any." },
+    { "to", CFG_STRING, ROUTE(to), "\"*\"", 0, 64, RELOAD, WORKS, .sample = "\"7903*\"",
+      .help = "The destination; * at the end stands for any further digits." },
+    { "from", CFG_STRING, ROUTE(from), "\"*\"", 0, 64, RELOAD, WORKS,
+      .help = "The sender, in the same way." },
+    { "upstream", CFG_STRING, ROUTE(upstream), "\"\"", 0, 64, RELOAD, WORKS, .sample = "\"smsc\"",
+      .help = "Name of the upstream that carries it. Empty: the first of the list." },
+    { "weight", CFG_UINT32, ROUTE(weight), "1", 0, 1000, RELOAD, WORKS,
+      .help = "Its share among the routes of the same system_id, to and from. 0: only while the others fail." },
+};
+
 static const struct cfg_row incoming_rows[] = {
     { "to", CFG_STRING, INCOMING(to), "\"*\"", 0, 64, RELOAD, WORKS, .sample = "\"7903*\"",
       .help = "The number the message came to; * at the end stands for any further digits." },
@@ -489,6 +503,9 @@ const struct cfg_section cfg_sections[] = {
       .help = "The accounts that may bind, one object each." },
     { "upstreams", CFG_LIST, LIST(upstreams, upstream_count), ROWS(upstream_rows),
       .help = "The aggregator accounts messages go out through, one object each." },
+    { "routes", CFG_LIST, LIST(routes, route_count), ROWS(route_rows),
+      .help = "Which upstream carries which messages: the first match wins, or the next while it fails; "
+              "What matches none goes to its account's upstream." },
     { "callbacks", CFG_EITHER, LIST(callbacks, callback_count), ROWS(callbacks_rows),
       .help = "Where the aggregator reports statuses and incoming messages; one object, or a list of them." },
     { "incoming", CFG_LIST, LIST(incoming, incoming_count), ROWS(incoming_rows),

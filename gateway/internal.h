@@ -263,6 +263,8 @@ uint64_t shortid_next(struct gateway *gw);
 /* route.c */
 struct upstream *route_upstream(struct gateway *gw, const struct account *account, const struct message *m);
 /* NULL: no rule matches. */
+/* The upstream does not work for now: what waits for it, and was never sent, goes where the routes lead without it. */
+void route_away(struct upstream *up);
 struct account *route_incoming(struct gateway *gw, const char *to, const char *text);
 
 /* answer.c: smpp_answer and its kin, for tickets of sessions and of HTTP exchanges alike */
@@ -291,6 +293,7 @@ int queue_add(struct gateway *gw, struct account *account, struct upstream *up, 
 size_t queue_gather(struct upstream *up, struct item **out, size_t max);
 /* A message to this phone is no longer under way. */
 void queue_phone_free(struct upstream *up, uint64_t phone);
+bool queue_phone_busy(const struct upstream *up, uint64_t phone);
 void queue_phone_take(struct upstream *up, uint64_t phone);
 bool queue_has_work(const struct upstream *up);
 uint64_t queue_waiting(const struct upstream *up);
@@ -326,6 +329,8 @@ void upstream_failed(struct upstream *up, size_t url, bool reached);
 void upstream_balance(struct upstream *up, int64_t balance_e6);
 void upstream_works(struct upstream *up, size_t url);
 bool upstream_is_paused(struct upstream *up);
+/* Paused for more than a moment: its circuit is open. */
+bool upstream_is_broken(struct upstream *up);
 
 /* money.c */
 void money_tick(struct upstream *up, uint64_t now_ms);

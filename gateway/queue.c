@@ -136,6 +136,14 @@ static struct busy_phone *busy_find(struct upstream *up, uint64_t phone)
     return b;
 }
 
+bool queue_phone_busy(const struct upstream *up, uint64_t phone)
+{
+    const struct busy_phone *b;
+
+    HASH_FIND(hh, up->busy, &phone, sizeof phone, b);
+    return b != NULL;
+}
+
 void queue_phone_take(struct upstream *up, uint64_t phone)
 {
     struct busy_phone *b = busy_find(up, phone);

@@ -5,16 +5,6 @@
 
 #include <string.h>
 
-struct upstream *route_upstream(struct gateway *gw, const struct account *account, const struct message *m)
-{
-    UNUSED(m);
-    if (account->cfg != NULL && account->cfg->mode == CFG_LAB)
-        return upstream_named(gw, LAB_UPSTREAM);
-    if (account->cfg != NULL && account->cfg->upstream[0] != '\0')
-        return upstream_named(gw, account->cfg->upstream);
-    return gw->config->upstream_count == 0 ? NULL : upstream_named(gw, gw->config->upstreams[0].name);
-}
-
 /* "7903*" matches a prefix, "*" everything, anything else the whole number; "+" is ignored. */
 static bool number_matches(const char *pattern, const char *number)
 {
@@ -29,6 +19,112 @@ static bool number_matches(const char *pattern, const char *number)
     if (len > 0 && pattern[len - 1] == '*')
         return strncmp(pattern, number, len - 1) == 0;
     return len == 0 || strcmp(pattern, number) == 0;
+}
+
+static bool text_matches(const char *pattern, const struct message_text *text)
+{
+    return number_matches(pattern, text->at == NULL ? "" : text->at);
+}
+
+static bool route_matches(const struct cfg_route *route, const struct account *account, const struct message *m)
+{
+    return (route->system_id[0] == '\0' || strcmp(route->system_id, account->system_id) == 0) &&
+           text_matches(route->to, &m->dest) && text_matches(route->from, &m->source);
+}
+
+static bool same_conditions(const struct cfg_route *a, const struct cfg_route *b)
+{
+    return strcmp(a->system_id, b->system_id) == 0 && strcmp(a->to, b->to) == 0 && strcmp(a->from, b->from) == 0;
+}
+
+/* Among the routes of the same conditions as `first`, by weight; a phone keeps its upstream while all of them work. NULL
+ * when none of them works. */
+static struct upstream *choose(struct gateway *gw, size_t first, uint64_t phone)
+{
+    const struct cfg_route *routes = gw->config->routes;
+    uint64_t total = 0, point = rules_key((const char *)&phone, sizeof phone);
+    struct upstream *reserve = NULL;
+
+    for (size_t i = first; i < gw->config->route_count; i++) {
+        struct upstream *up = upstream_named(gw, routes[i].upstream);
+
+        if (!same_conditions(&routes[first], &routes[i]) || up == NULL || upstream_is_broken(up))
+            continue;
+        total += routes[i].weight;
+        if (reserve == NULL)
+            reserve = up;
+    }
+    if (total == 0)
+        return reserve;
+    point %= total;
+    for (size_t i = first; i < gw->config->route_count; i++) {
+        struct upstream *up = upstream_named(gw, routes[i].upstream);
+
+        if (!same_conditions(&routes[first], &routes[i]) || up == NULL || upstream_is_broken(up))
+            continue;
+        if (point < routes[i].weight)
+            return up;
+        point -= routes[i].weight;
+    }
+    return reserve;
+}
+
+struct upstream *route_upstream(struct gateway *gw, const struct account *account, const struct message *m)
+{
+    uint64_t phone = m->dest.at == NULL ? 0 : message_phone(m->dest.at, m->dest.len);
+    struct upstream *broken = NULL; /* what the first match would be, did it work */
+
+    if (account->cfg != NULL && account->cfg->mode == CFG_LAB)
+        return upstream_named(gw, LAB_UPSTREAM);
+    for (size_t i = 0; i < gw->config->route_count; i++) {
+        if (!route_matches(&gw->config->routes[i], account, m))
+            continue;
+        struct upstream *up = choose(gw, i, phone);
+        if (up != NULL)
+            return up;
+        if (broken == NULL)
+            broken = upstream_named(gw, gw->config->routes[i].upstream);
+    }
+    if (broken != NULL)
+        return broken;
+    if (account->cfg != NULL && account->cfg->upstream[0] != '\0')
+        return upstream_named(gw, account->cfg->upstream);
+    return gw->config->upstream_count == 0 ? NULL : upstream_named(gw, gw->config->upstreams[0].name);
+}
+
+void route_away(struct upstream *up)
+{
+    enum { PER_TICK = 1000 };
+    struct gateway *gw = up->gateway;
+    struct account *account, *next;
+
+    if (gw->config->route_count == 0 || !upstream_is_broken(up))
+        return;
+    HASH_ITER(hh, gw->accounts, account, next)
+    {
+        for (struct queue *q = account->queues; q != NULL; q = q->sibling) {
+            for (size_t i = 0; q->upstream == up && i < PER_TICK && q->lane.count > 0; i++) {
+                struct item *item = book_find(gw->book, lane_peek(&q->lane, 0));
+
+                /* what is not in memory, not durable, or behind a message under way to its phone stays */
+                if (item == NULL || item->fresh || item->m->p.state != MESSAGE_QUEUED ||
+                    queue_phone_busy(up, message_phone(item->m->dest.at, item->m->dest.len)))
+                    break;
+                struct upstream *other = route_upstream(gw, account, item->m);
+                if (other == NULL || other == up)
+                    break;
+                item->m->p.upstream = other->number;
+                if (store_move(gw->store, &item->m->p, STORE_KEEP, gateway_save_of(gw, item->m->id)) != 0) {
+                    item->m->p.upstream = up->number;
+                    break;
+                }
+                book_pin(gw->book, item);
+                lane_pop(&q->lane);
+                if (queue_add(gw, account, other, item->m->p.urgent, item->m->id, false) != 0)
+                    log_error("message waits until the next start", "msg=%llu", (unsigned long long)item->m->id);
+            }
+        }
+    }
 }
 
 /* One character of UTF-8 and its lower case, as far as keywords go: ASCII, Latin-1, Cyrillic. */

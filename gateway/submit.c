@@ -34,6 +34,8 @@ uint32_t submit_read(struct gateway *gw, struct account *account, const struct s
         .rest = &gw->body,
     };
     uint32_t status = read_sm(r, pdu, m);
+    if (gw->config->route_count > 0)
+        up = route_upstream(gw, account, m); /* now that its addresses are known */
     if (r->replaced > 0) {
         metric_cell(gw->meters.trouble, METRIC_VALUES("unmappable_character"))->value += (double)r->replaced;
         log_debug("characters without a place in the text", "sys=%s count=%zu data_coding=%u", account->system_id,

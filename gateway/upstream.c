@@ -372,6 +372,11 @@ bool upstream_is_paused(struct upstream *up)
     return false;
 }
 
+bool upstream_is_broken(struct upstream *up)
+{
+    return up->cfg == NULL || up->failures > 0 || (upstream_is_paused(up) && up->pause != PAUSE_BACKOFF);
+}
+
 struct send *upstream_pop_ready(struct upstream *up)
 {
     struct send *send = up->ready;
@@ -631,13 +636,17 @@ void upstream_accepted(struct send *send, int64_t cost_e6)
 
 void upstream_tick(struct upstream *up, uint64_t now_ms)
 {
+    const struct gateway *gw = up->gateway;
+
     up->meters.waiting->value = (double)queue_waiting(up);
     up->meters.in_flight->value = up->in_flight;
     reconcile_tick(up, now_ms);
     poll_tick(up, now_ms);
-    if (up->ready != NULL && upstream_is_paused(up) && up->paused_until_ms - now_ms > UNCLAIM_MS)
+    if (up->ready != NULL && upstream_is_paused(up) &&
+        (up->paused_until_ms - now_ms > UNCLAIM_MS || gw->config->route_count > 0))
         upstream_unclaim(up); /* they can be cancelled, or go another way, meanwhile */
     sweep_tick(up);
+    route_away(up);
     money_tick(up, now_ms);
     upstream_pump(up);
 }

@@ -389,6 +389,8 @@ static void write_member(const struct cfg_section *s, const struct cfg_row *row,
     else if (strcmp(s->key, "callbacks") == 0)
         buf_addf(out, "{" MINIMAL ",'callbacks':{%s%s}}", member,
                  strcmp(row->path, "secret") != 0 ? ",'secret':'s'" : "");
+    else if (strcmp(s->key, "routes") == 0)
+        buf_addf(out, "{" MINIMAL ",'routes':[{%s}]}", member);
     else
         buf_addf(out, "{" MINIMAL ",'incoming':[{'system_id':'shop',%s}]}", member);
 }

@@ -1,0 +1,71 @@
+// routes.test.mjs - several upstreams: by account, destination and sender, by weight, and around one that fails.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Simulator, receiptOf, startWorld, until } from './lib/world.mjs';
+
+/** A second aggregator behind the same gateway; the first is world.simulator. */
+async function twoUpstreams(t, routes) {
+  const w = await startWorld({});
+  t.after(() => w.end());
+  await w.gateway.stop();
+  const second = await new Simulator().start({ callback: w.gateway.callbackUrl });
+  t.after(() => second.kill('SIGTERM'));
+  for (const s of [w.simulator, second]) await s.behave({ delay_min_ms: 10, delay_max_ms: 20, delivered: 1 });
+  const common = { login: 'alex', password: '123', retry: { first: '100ms', max: '500ms' }, limits: { flood_messages: 0 } };
+  w.gateway.overrides = {
+    ...w.gateway.overrides,
+    upstreams: [
+      { name: 'smsc', urls: [w.simulator.url], ...common },
+      { name: 'other', urls: [second.url], ...common, login: 'ALEX' },
+    ],
+    routes,
+  };
+  await w.gateway.start();
+  return { w, second, esme: await w.esme() };
+}
+
+const many = (n, prefix) => Array.from({ length: n }, (_, i) => `${prefix}${String(i).padStart(6, '0')}`);
+const phones = async (simulator) => (await simulator.get('/lab/messages?limit=1000')).items.map((m) => m.phone);
+
+test('the first match by destination and sender wins; the rest goes to the account\'s upstream', async (t) => {
+  const { w, second, esme } = await twoUpstreams(t, [
+    { to: '7901*', upstream: 'other' },
+    { from: 'petr', upstream: 'other' },
+  ]);
+  await esme.submit({ destination_addr: '79010000001' });
+  await esme.submit({ destination_addr: '79020000001' });
+  await esme.submit({ destination_addr: '79020000002', source_addr: 'petr' });
+  await until('all sent', async () => (await phones(w.simulator)).length === 1 && (await phones(second)).length === 2);
+  assert.deepEqual(await phones(w.simulator), ['79020000001']);
+  await esme.close();
+});
+
+test('weights share the messages; a number keeps its way', async (t) => {
+  const { w, second, esme } = await twoUpstreams(t, [
+    { upstream: 'smsc', weight: 3 },
+    { upstream: 'other', weight: 1 },
+  ]);
+  const numbers = many(200, '79991');
+  await Promise.all([...numbers, ...numbers].map((n, i) => esme.submit({ destination_addr: n, short_message: `text ${i}` })));
+  await until('all sent', async () => (await phones(w.simulator)).length + (await phones(second)).length === 400);
+  const there = new Set(await phones(second));
+  assert.ok(there.size > 20 && there.size < 90, `${there.size} of 200`);
+  for (const phone of await phones(w.simulator)) assert.ok(!there.has(phone));
+  await esme.close();
+});
+
+test('what waits for an upstream that fails goes another way, once', async (t) => {
+  const { w, second, esme } = await twoUpstreams(t, [
+    { upstream: 'smsc', weight: 1 },
+    { upstream: 'other', weight: 0 },
+  ]);
+  const before = await esme.submit({ destination_addr: '79991000001' });
+  await esme.delivery((pdu) => receiptOf(pdu).id === before.message_id);
+  await w.simulator.kill('SIGTERM');
+  const answers = await Promise.all(many(50, '79992').map((n) => esme.submit({ destination_addr: n })));
+  assert.ok(answers.every((a) => a.command_status === 0));
+  await until('all went the other way', async () => (await second.accepted()).accepted >= 50);
+  const { accepted, duplicates } = await second.accepted();
+  assert.deepEqual({ accepted, duplicates }, { accepted: 50, duplicates: 0 });
+  await esme.close();
+});
