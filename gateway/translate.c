@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http/smsc_api.h"
+#include "http/http.h"
 
 static const struct {
     const char *prefix, *service_type; /* service_type: at most five characters [SMPP34 5.2.11] */

@@ -2,7 +2,7 @@
 /* wire.c - builders and parsers by kind of upstream [smsc-api 3, 8, 16]. */
 #include "gateway/wire.h"
 
-#include "http/smsc_soap.h"
+#include "http/http.h"
 
 static void build_status(const struct smsc_login *login, const char *phone, const char *id, struct buf *out)
 {
