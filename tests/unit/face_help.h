@@ -92,7 +92,7 @@ static inline void face_settle(void)
     for (int i = 0; i < 12; i++) {
         uv_run(&loop, UV_RUN_NOWAIT);
         face_until("quiet", face_is_quiet, NULL);
-        uv_run(&loop, UV_RUN_ONCE);
+        uv_run(&loop, UV_RUN_NOWAIT); /* the memory store needs turns, not time */
     }
 }
 
