@@ -36,6 +36,8 @@ static const struct route {
     { "DELETE", "/v1/deliveries/*", admin_deliveries_drop, TOKEN },
     { "GET", "/v1/sessions", admin_sessions, TOKEN },
     { "DELETE", "/v1/sessions/*", admin_session_end, TOKEN },
+    { "POST", "/v1/sessions/*/alert", admin_session_alert, TOKEN },
+    { "POST", "/v1/outbind", admin_outbind, TOKEN },
     { "GET", "/v1/sessions/*/capture", admin_session_capture, TOKEN },
     { "GET", "/v1/sessions/*/conformance", admin_session_conformance, TOKEN },
     { "GET", "/v1/upstreams", admin_upstreams, TOKEN },

@@ -113,6 +113,8 @@ void admin_cancel(struct admin_call *call);
 void admin_redeliver(struct admin_call *call); /* admin_deliveries.c */
 void admin_deliveries(struct admin_call *call);
 void admin_deliveries_drop(struct admin_call *call);
+void admin_session_alert(struct admin_call *call); /* admin_face.c */
+void admin_outbind(struct admin_call *call);
 void admin_explain(struct admin_call *call); /* explain.c */
 void admin_events(struct admin_call *call);  /* admin_events.c */
 void admin_smsc(struct admin_call *call);    /* admin_smsc.c */
