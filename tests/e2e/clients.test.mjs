@@ -1,11 +1,15 @@
 // clients.test.mjs - client software nobody here wrote, each version and bind form, each alphabet, a long message; what
-// it sent must be read upstream and its receipts must be understood by it. Prints a table. Kannel: kannel.test.mjs.
+// it sent must be read upstream and its receipts must be understood by it; plain and over TLS. Prints a table. Kannel:
+// kannel.test.mjs.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { Esme, idPattern, receiptOf, startWorld, textUpstream, until } from './lib/world.mjs';
+import tls from 'node:tls';
+import { Certificates } from './lib/certificates.mjs';
+import { Esme, freePort, idPattern, receiptOf, startWorld, textUpstream, until } from './lib/world.mjs';
 
 const require = createRequire(import.meta.url);
 const VERSIONS = { '3.3': 0x33, '3.4': 0x34, '5.0': 0x50 };
@@ -35,24 +39,39 @@ const longParts = parts(Buffer.from(LONG), 152);
 const longOnes = longParts.map((hex, i) => ({ name: `part ${i + 1}`, long: true, data_coding: 0, esm_class: 0x40, hex }));
 const payload = { name: 'payload', data_coding: 0, payload: ascii(LONG), hex: '', text: LONG };
 
-let world, run = 0;
+let world, made, ca, relay, tlsPort, run = 0;
 const table = [];
 before(async () => {
-  world = await startWorld();
+  made = new Certificates();
+  ca = made.authority('authority');
+  const server = made.leaf('server', 'authority');
+  tlsPort = await freePort();
+  world = await startWorld({
+    smpp: { tls: { listen: [`127.0.0.1:${tlsPort}`], certificate_file: server.certificate, key_file: server.key } },
+  });
+  await world.gateway.line(/listening.*smpps/);
+  // for a client without TLS of its own: what stunnel would do
+  relay = net.createServer((plain) => {
+    const secure = tls.connect({ host: '127.0.0.1', port: tlsPort, ca: ca.cert });
+    for (const [from, to] of [[plain, secure], [secure, plain]]) from.on('error', () => to.destroy()).pipe(to);
+  });
+  await new Promise((resolve) => relay.listen(0, '127.0.0.1', resolve));
 });
 after(async () => {
+  relay?.close();
   await world?.end();
+  made?.clean();
   const width = Math.max(...table.map(({ client }) => client.length));
-  console.log(`\n${'client'.padEnd(width)}  SMPP  ${'bind'.padEnd(22)}  result`);
-  for (const row of table) console.log(`${row.client.padEnd(width)}  ${row.version}   ${row.form.padEnd(22)}  ${row.result}`);
+  console.log(`\n${'client'.padEnd(width)}  SMPP  over   ${'bind'.padEnd(22)}  result`);
+  for (const row of table) console.log(`${row.client.padEnd(width)}  ${row.version}   ${row.over.padEnd(5)}  ${row.form.padEnd(22)}  ${row.result}`);
 });
 
 /** An npm `smpp`: { answers, receipts } as net_smpp.pl prints them. */
 function npm(library) {
-  return async ({ port, version, form, messages, seconds }) => {
+  return async ({ port, over, version, form, messages, seconds }) => {
     const bound = async (command) => {
-      const esme = new Esme(library).connect(port);
-      const answer = await esme.bind(command, { interface_version: version });
+      const esme = new Esme(library).connect(port, over === 'TLS' ? { tls: true, ca: ca.cert, rejectUnauthorized: true } : {});
+      const answer = await esme.bind(command, { interface_version: version }, over === 'TLS' ? 'secureConnect' : 'connect');
       assert.equal(answer.command_status, 0, command);
       return esme;
     };
@@ -91,43 +110,46 @@ async function perl(task) {
 }
 const perlThere = spawnSync('perl', ['-MNet::SMPP', '-e', '1']).status === 0;
 
+const direct = (over) => (over === 'TLS' ? tlsPort : world.gateway.port);
 const clients = [
-  { name: 'npm smpp 0.5.1', drive: npm(require('smpp')) },
-  { name: 'npm smpp 0.6.0-rc.4', drive: npm(require('smpp-next')) },
-  { name: 'Net::SMPP 1.19 (Debian)', drive: perl, skip: perlThere ? false : 'libnet-smpp-perl is not installed' },
+  { name: 'npm smpp 0.5.1', drive: npm(require('smpp')), port: direct },
+  { name: 'npm smpp 0.6.0-rc.4', drive: npm(require('smpp-next')), port: direct },
+  { name: 'Net::SMPP 1.19 (Debian)', drive: perl, port: (over) => (over === 'TLS' ? relay.address().port : world.gateway.port), skip: perlThere ? false : 'libnet-smpp-perl is not installed' },
 ];
 
-for (const client of clients)
-  for (const [version, code] of Object.entries(VERSIONS))
-    for (const form of FORMS)
-      test(`${client.name}, SMPP ${version}, ${form}`, { skip: client.skip ?? false }, async () => {
-        const row = { client: client.name, version, form, result: 'FAILED' };
-        table.push(row);
-        const prefix = `7${String(++run).padStart(3, '0')}`;
-        const all = [...alphabets, ...longOnes, ...(code >= 0x34 ? [payload] : [])];
-        const messages = all.map((m, i) => ({ ...m, to: `${prefix}${m.long ? '7777777' : 1000000 + i}` }));
-        const { answers, receipts } = await client.drive({ port: world.gateway.port, version: code, form, messages, seconds: 30 });
+const cases = clients.flatMap((client) =>
+  Object.entries(VERSIONS).flatMap(([version, code]) =>
+    FORMS.flatMap((form) => ['plain', 'TLS'].map((over) => ({ client, version, code, form, over })))));
 
-        assert.equal(answers.length, messages.length);
-        for (const { name, status, id } of answers) {
-          assert.equal(status, 0, `${name} is accepted`);
-          assert.match(id, idPattern(code), name);
-        }
-        for (const { name, id } of answers) {
-          const mine = receipts.filter((r) => receiptOf({ short_message: r.text }).id === id);
-          assert.equal(mine.length, 1, `one receipt for ${name}`);
-          assert.equal(mine[0].esm_class & 0x3c, 4);
-          assert.equal(receiptOf({ short_message: mine[0].text }).stat, 'DELIVRD');
-          if (code >= 0x34) {
-            assert.equal(mine[0].id?.replace('\0', ''), id, 'receipted_message_id');
-            assert.equal(mine[0].state, 2, 'message_state');
-          } else {
-            assert.equal(mine[0].id ?? null, null, 'no TLVs for a 3.3 bind');
-          }
-        }
-        for (const m of messages.filter((x) => x.text)) {
-          assert.equal(await textUpstream(world.simulator, m.to), m.text, m.name);
-        }
-        assert.equal(await textUpstream(world.simulator, `${prefix}7777777`), LONG, 'the long message');
-        row.result = `ok: ${alphabets.length} alphabets, ${longParts.length} parts${code >= 0x34 ? ', payload' : ''}, ${receipts.length} receipts`;
-      });
+for (const { client, version, code, form, over } of cases)
+  test(`${client.name}, SMPP ${version}, ${form}, ${over}`, { skip: client.skip ?? false }, async () => {
+    const row = { client: client.name, version, over, form, result: 'FAILED' };
+    table.push(row);
+    const prefix = `7${String(++run).padStart(3, '0')}`;
+    const all = [...alphabets, ...longOnes, ...(code >= 0x34 ? [payload] : [])];
+    const messages = all.map((m, i) => ({ ...m, to: `${prefix}${m.long ? '7777777' : 1000000 + i}` }));
+    const { answers, receipts } = await client.drive({ port: client.port(over), over, version: code, form, messages, seconds: 30 });
+
+    assert.equal(answers.length, messages.length);
+    for (const { name, status, id } of answers) {
+      assert.equal(status, 0, `${name} is accepted`);
+      assert.match(id, idPattern(code), name);
+    }
+    for (const { name, id } of answers) {
+      const mine = receipts.filter((r) => receiptOf({ short_message: r.text }).id === id);
+      assert.equal(mine.length, 1, `one receipt for ${name}`);
+      assert.equal(mine[0].esm_class & 0x3c, 4);
+      assert.equal(receiptOf({ short_message: mine[0].text }).stat, 'DELIVRD');
+      if (code >= 0x34) {
+        assert.equal(mine[0].id?.replace('\0', ''), id, 'receipted_message_id');
+        assert.equal(mine[0].state, 2, 'message_state');
+      } else {
+        assert.equal(mine[0].id ?? null, null, 'no TLVs for a 3.3 bind');
+      }
+    }
+    for (const m of messages.filter((x) => x.text)) {
+      assert.equal(await textUpstream(world.simulator, m.to), m.text, m.name);
+    }
+    assert.equal(await textUpstream(world.simulator, `${prefix}7777777`), LONG, 'the long message');
+    row.result = `ok: ${alphabets.length} alphabets, ${longParts.length} parts${code >= 0x34 ? ', payload' : ''}, ${receipts.length} receipts`;
+  });

@@ -264,10 +264,10 @@ export class Esme {
     return new Promise((resolve) => this.session.send(pdu, resolve));
   }
 
-  /** Binds; resolves with bind_resp. */
-  bind(command = 'bind_transceiver', fields = {}) {
+  /** Binds once `ready` has come ('secureConnect' over TLS); resolves with bind_resp. */
+  bind(command = 'bind_transceiver', fields = {}, ready = 'connect') {
     return new Promise((resolve, reject) => {
-      this.session.on('connect', () =>
+      this.session.on(ready, () =>
         this.session[command](
           { system_id: 'demo', password: 'demo', interface_version: 0x34, ...fields },
           resolve,
