@@ -152,7 +152,7 @@ struct cfg_callbacks {
     uint64_t max_body_bytes;
 };
 
-struct cfg_route { /* which upstream carries what; empty conditions match all */
+struct cfg_route {                     /* which upstream carries what; empty conditions match all */
     const char *system_id, *to, *from; /* to, from: * at the end stands for any rest */
     const char *upstream;
     uint32_t weight; /* among routes of equal conditions; 0: only when the others fail */
