@@ -81,11 +81,23 @@ static void read_whole(struct reading *r, struct bytes text, const struct smpp_u
         r->replaced = smpp_text_to_utf8(alphabet, text.at, text.len, r->text);
 }
 
+/* Two texts in one message: neither may be lost unsaid. Some clients say the same one twice. */
+static bool has_two_texts(const struct smpp_pdu *pdu)
+{
+    const struct smpp_tlv *payload = smpp_tlv_find(pdu, TAG_MESSAGE_PAYLOAD);
+    struct bytes text = pdu->sm.short_message;
+
+    return payload != NULL && payload->len > 0 && text.len > 0 &&
+           (payload->len != text.len || memcmp(payload->value, text.at, text.len) != 0);
+}
+
 static uint32_t read_text(struct reading *r, const struct smpp_pdu *pdu, struct message *m)
 {
     struct bytes text = smpp_sm_text(pdu);
     struct smpp_udh udh = { .only_text_elements = true };
 
+    if (has_two_texts(pdu))
+        return STATUS_RINVTLVVAL;
     /* what system_type ISO makes of data_coding 0 is data_coding 3 for everybody who reads the message later */
     if (r->profile->iso_system_type && m->data_coding == 0 && r->system_type != NULL &&
         strcasecmp(r->system_type, "ISO") == 0)

@@ -83,6 +83,19 @@ test('esm_class 3 is store and forward; type bits and priority in a submit_sm ar
   await esme.close();
 });
 
+test('two different texts in one message are refused, the same text twice is one', async () => {
+  const esme = peer();
+  await esme.bind();
+  const status = async (seq, payload) => {
+    esme.write(pdu(cmd.submit_sm, { seq, body: smBody({ text: Buffer.from('hello'), tlvs: [tlv(0x0424, Buffer.from(payload))] }) }));
+    return (await esme.take((p) => p.seq === seq)).status;
+  };
+  assert.equal(await status(7, 'goodbye'), 0xc4);
+  assert.equal(await status(8, 'hello'), 0);
+  assert.equal(await status(9, ''), 0);
+  await esme.end();
+});
+
 test('a 5.0 bind is sent no TLV it has not asked for', async () => {
   const esme = peer();
   await esme.bind({ version: 0x50 });
