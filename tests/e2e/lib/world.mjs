@@ -210,7 +210,7 @@ export class Gateway extends Process {
 /** Does this program take these settings? Keys whose feature it does not have are refused by `check`. */
 export function accepts(overrides) {
   const gateway = new Gateway(overrides);
-  Object.assign(gateway, { port: 1, callbackPort: 2, file: path.join(gateway.directory, 'gateway.json') });
+  Object.assign(gateway, { port: 1, callbackPort: 2, adminPort: 4, file: path.join(gateway.directory, 'gateway.json') });
   writeFileSync(gateway.file, JSON.stringify(gateway.config('http://127.0.0.1:3')), { mode: 0o600 });
   const { status } = spawnSync(binary, ['check', '-c', gateway.file]);
   gateway.clean();
