@@ -46,7 +46,7 @@ static void usage(FILE *to)
 {
     fprintf(to, "usage: smppbridge COMMAND [OPTIONS]\n\ncommands:\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+        fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].help);
     fprintf(to, "\nsmppbridge COMMAND --help tells more; smppbridge --version the version.\n");
 }
 
