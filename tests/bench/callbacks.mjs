@@ -76,7 +76,7 @@ const subjects = {
   'node bridge': async () => {
     const up = await upstream();
     const [port, callbackPort] = [await freePort(), await freePort()];
-    const child = spawn(process.execPath, [path.join(import.meta.dirname, 'node_bridge.mjs')], {
+    const child = spawn(process.execPath, [path.join(new URL('.', import.meta.url).pathname, 'node_bridge.mjs')], {
       env: { ...process.env, SMPP_PORT: port, CALLBACK_PORT: callbackPort, UPSTREAM: up.url },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -5,7 +5,7 @@ import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-const require = createRequire(path.resolve(import.meta.dirname, '../e2e/package.json'));
+const require = createRequire(path.resolve(new URL('.', import.meta.url).pathname, '../e2e/package.json'));
 const smpp = require('smpp');
 
 const { SMPP_PORT, CALLBACK_PORT, UPSTREAM, CONNECTIONS = '14' } = process.env;

@@ -100,7 +100,7 @@ function npm(library) {
 }
 
 async function perl(task) {
-  const child = spawn('perl', [path.join(import.meta.dirname, 'lib/net_smpp.pl')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('perl', [path.join(new URL('.', import.meta.url).pathname, 'lib/net_smpp.pl')], { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.end(JSON.stringify(task));
   let text = '';
   for await (const chunk of child.stdout) text += chunk;

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-const source = path.resolve(import.meta.dirname, '../..');
+const source = path.resolve(new URL('.', import.meta.url).pathname, '../..');
 const build = path.join(source, 'build/release');
 const has = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 const skip = !(has('cpack') && has('dpkg-deb') && has('dpkg-shlibdeps') && existsSync(path.join(build, 'CPackConfig.cmake'))) && 'no cpack, dpkg-dev or release build';

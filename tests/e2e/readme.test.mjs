@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { binary } from './lib/world.mjs';
 
 const run = promisify(execFile);
-const root = path.resolve(import.meta.dirname, '../..');
+const root = path.resolve(new URL('.', import.meta.url).pathname, '../..');
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
 const commands = [...readme.matchAll(/^ {4}((?:\.\/|build\/).*)$/gm)].map((m) => m[1]);
 

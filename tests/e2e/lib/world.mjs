@@ -11,7 +11,7 @@ import { after } from 'node:test';
 const require = createRequire(import.meta.url);
 export const smpp = require('smpp');
 
-export const binary = process.env.SMPPBRIDGE ?? path.resolve(import.meta.dirname, '../../../build/release/smppbridge');
+export const binary = process.env.SMPPBRIDGE ?? path.resolve(new URL('.', import.meta.url).pathname, '../../../build/release/smppbridge');
 if (!existsSync(binary)) throw new Error(`${binary} is not there: cmake --preset release && cmake --build build/release`);
 
 /** A port nobody listens on now. */
