@@ -168,10 +168,12 @@ struct cfg_admin {
     const char **allow_from;
 };
 
+#define CFG_ALWAYS UINT64_MAX
+
 struct cfg_store {
     const char *url;
     uint64_t keep_ms;
-    bool keep_text;
+    uint64_t keep_text_ms; /* CFG_ALWAYS: as long as the message; 0: until it is finished */
 };
 
 struct cfg_log {

@@ -249,6 +249,14 @@ static bool set_measure(struct cfg_reader *r, const struct cfg_row *row, const c
     return true;
 }
 
+static bool set_lasting(struct cfg_reader *r, const struct cfg_row *row, const cJSON *node, const char *path, void *at)
+{
+    if (!cJSON_IsBool(node))
+        return set_measure(r, row, node, path, at);
+    *(uint64_t *)at = cJSON_IsTrue(node) ? CFG_ALWAYS : 0;
+    return true;
+}
+
 static bool set_word(struct cfg_reader *r, const struct cfg_row *row, const cJSON *node, const char *path, void *at)
 {
     const char *text = cJSON_IsString(node) ? expand(r, node, path) : "";
@@ -462,6 +470,8 @@ static bool set_value(struct cfg_reader *r, const struct cfg_row *row, const cJS
     case CFG_DURATION:
     case CFG_SIZE:
         return set_measure(r, row, node, path, at);
+    case CFG_LASTING:
+        return set_lasting(r, row, node, path, at);
     case CFG_ENUM:
     case CFG_WORD:
         return set_word(r, row, node, path, at);

@@ -119,7 +119,11 @@ static void report_rest(const struct config *c, struct buf *out)
     }
     buf_addf(out, "\nStore: %s", c->store.url);
     duration(out, ", finished messages kept for ", c->store.keep_ms);
-    buf_adds(out, c->store.keep_text ? " with their text\n" : " without their text\n");
+    if (c->store.keep_text_ms == CFG_ALWAYS || c->store.keep_text_ms == 0)
+        buf_adds(out, c->store.keep_text_ms == 0 ? " without their text" : " with their text");
+    else
+        duration(out, ", their text for ", c->store.keep_text_ms);
+    buf_adds(out, "\n");
     if (strcmp(c->store.url, "memory:") == 0)
         buf_adds(out, "  note: nothing outlives the process; an acknowledged message can be lost\n");
     duration(out, "Stop: waits up to ", c->drain_timeout_ms);

@@ -474,8 +474,8 @@ static const struct cfg_row store_rows[] = {
       .help = "Where messages are kept: \"sqlite:FILE\", or \"memory:\" for trials (nothing outlives the process)." },
     { "keep", CFG_DURATION, STORE(keep_ms), "\"30d\"", MINUTE, 3650 * DAY, RELOAD, WORKS,
       .help = "Finished messages are forgotten after this long." },
-    { "keep_text", CFG_BOOL, STORE(keep_text), "true", 0, 0, RELOAD, WORKS,
-      .help = "false removes a message's text once it is finished." },
+    { "keep_text", CFG_LASTING, STORE(keep_text_ms), "true", MINUTE, 3650 * DAY, RELOAD, WORKS,
+      .help = "How long a finished message keeps its text: a time, true (as long as itself) or false (not at all)." },
 };
 
 static const struct cfg_row log_rows[] = {

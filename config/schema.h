@@ -20,6 +20,7 @@ enum cfg_type {
     CFG_UINT64,   /* whole number -> uint64_t */
     CFG_NUMBER,   /* number -> double */
     CFG_DURATION, /* "30s" -> uint64_t ms; "off" -> 0 where the row allows it */
+    CFG_LASTING,  /* true -> CFG_ALWAYS, false -> 0, or a duration -> uint64_t ms */
     CFG_SIZE,     /* "64KiB" -> uint64_t bytes */
     CFG_ENUM,     /* one of the row's words -> its value (int) */
     CFG_WORD,     /* one of the row's words -> const char * */

@@ -140,6 +140,16 @@ void cfg_write_value(const struct cfg_row *row, const void *base, bool reveal, s
             cfg_write_duration(u64, out);
         buf_addc(out, '"');
         break;
+    case CFG_LASTING:
+        u64 = *(const uint64_t *)at;
+        if (u64 == 0 || u64 == CFG_ALWAYS) {
+            buf_adds(out, u64 == 0 ? "false" : "true");
+            break;
+        }
+        buf_addc(out, '"');
+        cfg_write_duration(u64, out);
+        buf_addc(out, '"');
+        break;
     case CFG_ENUM:
         memcpy(&number, at, sizeof number); /* the members are enums of different types */
         for (const struct cfg_word *w = row->words; w->name != NULL; w++)
@@ -197,6 +207,7 @@ void cfg_write_range(const struct cfg_row *row, struct buf *out)
                  row->unit == NULL ? "" : row->unit);
         break;
     case CFG_DURATION:
+    case CFG_LASTING:
         cfg_write_duration((uint64_t)row->min, out);
         buf_adds(out, "..");
         cfg_write_duration((uint64_t)row->max, out);
@@ -242,6 +253,7 @@ const char *cfg_type_words(const struct cfg_row *row)
         [CFG_UINT64] = "a whole number",
         [CFG_NUMBER] = "a number",
         [CFG_DURATION] = "a duration such as \"500ms\", \"30s\", \"2m\", \"24h\" or \"30d\"",
+        [CFG_LASTING] = "true, false or a duration such as \"24h\" or \"7d\"",
         [CFG_SIZE] = "a size such as \"512B\", \"64KiB\" or \"1MiB\"",
         [CFG_ENUM] = "one of these words",
         [CFG_WORD] = "one of these words",

@@ -52,7 +52,7 @@ static void on_redelivered(void *owner, uint64_t cookie, int err)
     UNUSED(cookie);
     if (err == ERR_NOT_FOUND) {
         admin_fail(exchange, 404, "nothing to deliver",
-                   "the id of a message whose outcome is known, or of an incoming message");
+                   "the id of a message whose outcome is known, or of an incoming message that still has its text");
     } else if (err == ERR_STATE) {
         admin_fail(exchange, 409, "its delivery waits already", "GET /v1/deliveries shows the backlog");
     } else if (err != 0) {

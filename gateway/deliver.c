@@ -548,6 +548,8 @@ static void on_original_read(void *owner, uint64_t cookie, int err)
     UNUSED(cookie);
     if (err == 0 && (item == NULL || (item->m->kind != MESSAGE_MO && item->m->p.final == 0)))
         err = ERR_NOT_FOUND;
+    else if (err == 0 && item->m->kind == MESSAGE_MO && item->m->text.len == 0)
+        err = ERR_NOT_FOUND; /* its text has been removed (store.keep_text): an empty message would say another thing */
     else if (err == 0 && item->m->p.state == MESSAGE_DELIVERING)
         err = ERR_STATE;
     if (err != 0) {

@@ -192,7 +192,7 @@ static void start_turns(struct gateway *gw)
 
 static int start(struct gateway *gw, char why[256])
 {
-    struct store_opts opts = { .url = gw->config->store.url, .keep_text = gw->config->store.keep_text };
+    struct store_opts opts = { .url = gw->config->store.url, .keep_text = gw->config->store.keep_text_ms > 0 };
 
     int err = smpp_codec_selftest();
     if (err != 0) {

@@ -13,10 +13,12 @@ enum { EXPIRE_EVERY_MS = 60000, JUMP_MS = 5000 };
 static void expire(struct gateway *gw, uint64_t now_ms)
 {
     int64_t keep_ms = (int64_t)gw->config->store.keep_ms;
+    uint64_t keep_text_ms = gw->config->store.keep_text_ms;
 
     if (now_ms < gw->keeping.next_expire_ms)
         return;
     gw->keeping.next_expire_ms = now_ms + EXPIRE_EVERY_MS;
+    store_expire_texts(gw->store, keep_text_ms == CFG_ALWAYS ? 0 : clock_wall_ms() - (int64_t)keep_text_ms);
     if (keep_ms > 0)
         store_expire(gw->store, clock_wall_ms() - keep_ms);
 }

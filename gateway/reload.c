@@ -154,13 +154,14 @@ static bool listeners_keep_their_place(const struct gateway *gw, const struct co
 static void apply(struct gateway *gw, struct config *then)
 {
     struct config *before = gw->config;
-    struct store_opts store = { .url = then->store.url, .keep_text = then->store.keep_text };
+    struct store_opts store = { .url = then->store.url, .keep_text = then->store.keep_text_ms > 0 };
 
     gw->config = then;
     configure_upstreams(gw, before);
     configure_accounts(gw);
     configure_listeners(gw);
     store_configure(gw->store, &store);
+    gw->keeping.next_expire_ms = 0; /* what may be kept may have changed */
     log_set((enum log_level)then->log.level, (enum log_format)then->log.format);
     retire(gw, before);
     incoming_reroute(gw);

@@ -27,7 +27,7 @@ struct store_opts {
     const char *url;    /* "sqlite:/path/file.db" or "memory:" */
     size_t max_waiting; /* changes given and not yet durable; above it ERR_FULL (STORE_KEEP: above twice). 0 = 200000 */
     size_t cache_bytes; /* page cache, 0 = 32 MiB */
-    bool keep_text;     /* false: the text column is emptied when a message is closed */
+    bool keep_text;     /* false: the text is emptied when a message is closed */
 };
 
 enum store_send_state {
@@ -175,6 +175,9 @@ bool store_meta_get(struct store *store, const char *key, int64_t *out);
 
 /* Removes closed messages accepted before `before_ms` and what belongs to them, in small bites between batches. */
 void store_expire(struct store *store, int64_t before_ms);
+/* Empties the texts of closed messages whose ids were given before `before_ms`, in small bites too; one that is open then
+ * loses its text when it is closed. 0: texts may stay again. */
+void store_expire_texts(struct store *store, int64_t before_ms);
 /* Copies the whole store to a file while it runs: the file appears when it is complete. One at a time, else ERR_BUSY. */
 int store_backup(struct store *store, const char *path, store_done_fn *fn, void *owner, uint64_t cookie) MUST_CHECK;
 

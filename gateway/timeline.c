@@ -38,7 +38,7 @@ static void add(struct lines *lines, int64_t at_ms, struct buf *b)
         struct line *line = &lines->at[lines->count];
 
         line->at_ms = at_ms;
-        line->order = (unsigned)lines->count++;
+        line->order = 2 * (unsigned)lines->count++; /* odd: after_line */
         snprintf(line->text, sizeof line->text, "%s", buf_text(b));
     }
     buf_finish(b);
@@ -123,16 +123,28 @@ static void add_trail(struct lines *lines, const struct message *m, const struct
     add(lines, e->at_ms, &b);
 }
 
-/* When the end was known: the aggregator's time has whole seconds only and a clock of its own. */
-static int64_t end_time(const struct message *m, const struct lines *lines)
+/* The line that told the end, or NULL: the aggregator's time has whole seconds only and a clock of its own. */
+static const struct line *end_line(const struct lines *lines)
 {
-    int64_t at_ms = m->p.done_ms < m->accepted_ms ? m->accepted_ms : m->p.done_ms;
-
     for (size_t i = 0; i < lines->count; i++) {
         if (strstr(lines->at[i].text, "\"callback\"") != NULL)
-            return lines->at[i].at_ms;
+            return &lines->at[i];
     }
-    return at_ms;
+    return NULL;
+}
+
+static int64_t end_time(const struct message *m, const struct lines *lines)
+{
+    const struct line *told = end_line(lines);
+
+    return told != NULL ? told->at_ms : m->p.done_ms < m->accepted_ms ? m->accepted_ms : m->p.done_ms;
+}
+
+/* The line made last happened with `cause`, before whatever followed in the same millisecond. */
+static void after_line(struct lines *lines, const struct line *cause)
+{
+    if (cause != NULL && cause != &lines->at[lines->count - 1])
+        lines->at[lines->count - 1].order = cause->order + 1;
 }
 
 static void add_rows(struct lines *lines, const struct timeline *t, const bool told[TRAIL_COUNT])
@@ -172,6 +184,7 @@ static void add_rows(struct lines *lines, const struct timeline *t, const bool t
             buf_addf(&b, ", \"status\": %d", m->p.status);
         buf_addf(&b, ", \"err\": %d", m->p.err);
         add(lines, end_time(m, lines), &b);
+        after_line(lines, end_line(lines));
     }
     if (!told[TRAIL_DELIVER_END] && m->p.state == MESSAGE_CLOSED && m->p.receipt == RECEIPT_DELIVERED)
         add_event(lines, end_time(m, lines), "delivered to the ESME");

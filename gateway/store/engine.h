@@ -120,9 +120,10 @@ struct engine_ops {
     int (*commit)(void *engine, struct change *first);
     /* A small bite of housekeeping. True: there is more. */
     bool (*chore)(void *engine);
-    void (*expire)(void *engine, int64_t before_ms); /* loop thread: only notes it down */
-    void (*answer)(void *engine, struct lookup *l);  /* sets l->err and the answer */
-    void (*keep)(void *engine);                      /* called after store_poke_keeper */
+    void (*expire)(void *engine, int64_t before_ms);       /* loop thread: only notes it down */
+    void (*expire_texts)(void *engine, int64_t before_ms); /* the same */
+    void (*answer)(void *engine, struct lookup *l);        /* sets l->err and the answer */
+    void (*keep)(void *engine);                            /* called after store_poke_keeper */
     void (*backup)(void *engine, struct lookup *l);
     int (*resume)(void *engine, const struct store_resume_ops *ops, void *owner);
 };

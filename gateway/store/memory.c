@@ -46,6 +46,7 @@ struct memory {
     size_t once_count, once_room;
     unsigned fail;
     int64_t expire_before;
+    int64_t texts_before; /* 0: texts stay */
 };
 
 /* Where `key` is or would be. */
@@ -174,6 +175,13 @@ static int rewrite(struct memory *e, const struct message *m)
     return replace(e, &both);
 }
 
+static void empty_text(struct message *m)
+{
+    m->text.len = 0;
+    if (m->text.at != NULL)
+        m->text.at[0] = '\0';
+}
+
 static int end(struct memory *e, const struct change_end *end)
 {
     struct message *m = open_message(e, end->p.id);
@@ -182,10 +190,8 @@ static int end(struct memory *e, const struct change_end *end)
         return ERR_NOT_FOUND;
     m->p = end->p;
     close_progress(&m->p);
-    if (!end->keep_text) {
-        m->text.len = 0;
-        m->text.at[0] = '\0';
-    }
+    if (!end->keep_text || store_id_ms(m->id) < e->texts_before)
+        empty_text(m);
     return 0;
 }
 
@@ -468,6 +474,11 @@ static void memory_expire(void *engine, int64_t before_ms)
     ((struct memory *)engine)->expire_before = before_ms;
 }
 
+static void memory_expire_texts(void *engine, int64_t before_ms)
+{
+    ((struct memory *)engine)->texts_before = before_ms;
+}
+
 static bool any_open(struct memory *e, const struct store_send *send)
 {
     for (size_t i = 0; i < send->member_count; i++) {
@@ -485,6 +496,8 @@ static bool memory_chore(void *engine)
         struct message *m = e->messages.at[i].item;
         size_t n = rows_at(&e->notes, m->id);
 
+        if (m->p.state == MESSAGE_CLOSED && store_id_ms(m->id) < e->texts_before)
+            empty_text(m);
         if (m->p.state != MESSAGE_CLOSED || m->accepted_ms >= e->expire_before)
             continue;
         if (n < e->notes.count && e->notes.at[n].key == m->id) {
@@ -549,6 +562,7 @@ const struct engine_ops memory_engine = {
     .commit = memory_commit,
     .chore = memory_chore,
     .expire = memory_expire,
+    .expire_texts = memory_expire_texts,
     .answer = memory_answer,
     .keep = memory_keep,
     .backup = memory_backup,

@@ -62,6 +62,8 @@ static const char *const write_sql[WRITE_STATEMENT_COUNT] = {
     [DO_PHONE] = "INSERT OR IGNORE INTO phones (run, phone, id) VALUES (?1, ?2, ?3)",
     [DO_RUN] = "INSERT OR REPLACE INTO runs (run, low, high) VALUES (?1, ?2, ?3)",
     [DO_RUN_LOW] = "UPDATE runs SET low = ?2 WHERE run = ?1 AND low > ?2",
+    [DO_OLD_TEXTS] = "SELECT id, text <> '' AND NOT EXISTS (SELECT 1 FROM open WHERE open.id = messages.id)"
+                     " FROM messages WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
     [DO_OLD_MESSAGES] = "SELECT id FROM messages WHERE id > ?1 AND id < ?2 AND accepted_ms < ?3"
                         " AND NOT EXISTS (SELECT 1 FROM open WHERE open.id = messages.id) ORDER BY id LIMIT ?4",
     [DO_DROP_MESSAGE] = "DELETE FROM messages WHERE id = ?1",
@@ -255,7 +257,7 @@ static int end(struct sqlite_engine *e, struct change *c)
     if (rc != SQLITE_OK || c->err != 0)
         return rc;
     rc = write_result(e, &end->p, end->receipt_ms);
-    if (rc != SQLITE_OK || end->keep_text)
+    if (rc != SQLITE_OK || (end->keep_text && (int64_t)end->p.id > e->texts_upto))
         return rc;
     (void)sqlite3_bind_int64(e->st[DO_EMPTY], 1, (sqlite3_int64)end->p.id);
     return sqlite_run(e->st[DO_EMPTY]);
@@ -553,7 +555,7 @@ static int read_start(struct sqlite_engine *e)
         rc = sqlite3_prepare_v3(e->write, write_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &e->st[i], NULL);
     if (rc == SQLITE_OK)
         rc = phones_load(e);
-    return rc;
+    return rc == SQLITE_OK ? sqlite_texts_load(e) : rc;
 }
 
 static void sqlite_close(void *engine)
@@ -629,6 +631,7 @@ const struct engine_ops sqlite_engine = {
     .commit = sqlite_commit,
     .chore = sqlite_chore,
     .expire = sqlite_expire,
+    .expire_texts = sqlite_expire_texts,
     .answer = sqlite_answer,
     .keep = sqlite_keep,
     .backup = sqlite_backup,

@@ -33,6 +33,7 @@ enum write_statement {
     DO_PHONE,
     DO_RUN,
     DO_RUN_LOW,
+    DO_OLD_TEXTS,
     DO_OLD_MESSAGES,
     DO_DROP_MESSAGE,
     DO_DROP_RESULT,
@@ -65,7 +66,7 @@ struct phones {
     uint64_t mark_indexed;
 };
 
-enum expire_stage { EXPIRE_IDLE, EXPIRE_MESSAGES, EXPIRE_RUNS, EXPIRE_SENDS, EXPIRE_ONCES };
+enum expire_stage { EXPIRE_IDLE, EXPIRE_TEXTS, EXPIRE_MESSAGES, EXPIRE_RUNS, EXPIRE_SENDS, EXPIRE_ONCES };
 
 struct sqlite_engine {
     struct store *store;
@@ -81,7 +82,9 @@ struct sqlite_engine {
     atomic_bool checkpoint_done;
 
     _Atomic int64_t expire_asked; /* 0: nothing */
-    int64_t expire_before;
+    _Atomic int64_t texts_asked;  /* 0: nothing, -1: texts may stay again */
+    int64_t expire_before, texts_before;
+    int64_t texts_upto; /* every message up to this id has no text, or loses it when it is closed; in the meta table */
     enum expire_stage stage;
     int64_t expire_after; /* cursor */
     char expire_key[STORE_KEY_MAX + 1];
@@ -117,6 +120,8 @@ void sqlite_checkpoint_finish(struct sqlite_engine *e); /* writer, between trans
 void sqlite_keep(void *engine);
 void sqlite_backup(void *engine, struct lookup *l);
 void sqlite_expire(void *engine, int64_t before_ms);
+void sqlite_expire_texts(void *engine, int64_t before_ms);
+int sqlite_texts_load(struct sqlite_engine *e); /* at open; an SQLite result code */
 bool sqlite_chore(void *engine);
 
 #endif

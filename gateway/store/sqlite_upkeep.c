@@ -19,6 +19,7 @@ enum {
     EXPIRE_BITE = 200,  /* rows removed in one transaction */
     BACKUP_PAGES = 2000 /* between two looks at the stop sign */
 };
+#define TEXTS_META "_texts_upto"
 
 /* --- checkpoints --- */
 
@@ -67,6 +68,24 @@ void sqlite_expire(void *engine, int64_t before_ms)
     atomic_store(&e->expire_asked, before_ms > 0 ? before_ms : 0);
 }
 
+void sqlite_expire_texts(void *engine, int64_t before_ms)
+{
+    struct sqlite_engine *e = engine;
+
+    atomic_store(&e->texts_asked, before_ms > 0 ? before_ms : -1);
+}
+
+int sqlite_texts_load(struct sqlite_engine *e)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(e->write, "SELECT value FROM meta WHERE key = '" TEXTS_META "'", -1, &st, NULL);
+
+    if (rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+        e->texts_upto = sqlite3_column_int64(st, 0);
+    (void)sqlite3_finalize(st);
+    return rc;
+}
+
 static int64_t id_limit(int64_t before_ms)
 {
     return before_ms >= INT64_MAX / 1000000 ? INT64_MAX : before_ms * 1000000;
@@ -93,6 +112,36 @@ static void bind_bite(sqlite3_stmt *st, const struct sqlite_engine *e)
     (void)sqlite3_bind_int64(st, 2, id_limit(e->expire_before));
     (void)sqlite3_bind_int64(st, 3, e->expire_before);
     (void)sqlite3_bind_int64(st, 4, EXPIRE_BITE);
+}
+
+/* How far this has come is remembered in the file: each row is looked at once, however long it stays. */
+static int expire_texts(struct sqlite_engine *e, int *count)
+{
+    sqlite3_stmt *st = e->st[DO_OLD_TEXTS];
+    int64_t upto = e->texts_upto;
+    int rc;
+
+    (void)sqlite3_bind_int64(st, 1, upto);
+    (void)sqlite3_bind_int64(st, 2, id_limit(e->texts_before));
+    (void)sqlite3_bind_int64(st, 3, EXPIRE_BITE);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        upto = sqlite3_column_int64(st, 0);
+        (*count)++;
+        if (sqlite3_column_int(st, 1) == 0)
+            continue;
+        rc = drop_one(e->st[DO_EMPTY], upto);
+        if (rc != SQLITE_OK)
+            break;
+    }
+    (void)sqlite3_reset(st);
+    if (rc != SQLITE_DONE)
+        return rc;
+    if (e->texts_before < 0)
+        upto = 0;
+    rc = upto == e->texts_upto ? SQLITE_OK : sqlite_meta(e, TEXTS_META, upto);
+    if (rc == SQLITE_OK)
+        e->texts_upto = upto; /* sqlite_chore takes it back when the commit fails */
+    return rc;
 }
 
 static int expire_messages(struct sqlite_engine *e, int *count)
@@ -195,25 +244,39 @@ static int expire_onces(struct sqlite_engine *e, int *count)
 
 static void next_stage(struct sqlite_engine *e)
 {
-    e->stage = e->stage == EXPIRE_ONCES ? EXPIRE_IDLE : e->stage + 1;
+    bool last = e->stage == EXPIRE_ONCES || (e->stage == EXPIRE_TEXTS && e->expire_before == 0);
+
+    e->stage = last ? EXPIRE_IDLE : e->stage + 1;
     e->expire_after = 0;
     e->expire_key[0] = '\0';
+}
+
+/* Begins with what was asked for since the last round. False: nothing was. */
+static bool take_wishes(struct sqlite_engine *e)
+{
+    e->texts_before = atomic_exchange(&e->texts_asked, 0);
+    e->expire_before = atomic_exchange(&e->expire_asked, 0);
+    if (e->texts_before == 0 && e->expire_before == 0)
+        return false;
+    next_stage(e);
+    if (e->texts_before == 0)
+        next_stage(e);
+    return true;
 }
 
 bool sqlite_chore(void *engine)
 {
     struct sqlite_engine *e = engine;
+    int64_t upto = e->texts_upto;
     int count = 0, rc;
 
-    if (e->stage == EXPIRE_IDLE) {
-        e->expire_before = atomic_exchange(&e->expire_asked, 0);
-        if (e->expire_before == 0)
-            return false;
-        next_stage(e);
-    }
+    if (e->stage == EXPIRE_IDLE && !take_wishes(e))
+        return false;
     sqlite_checkpoint_finish(e);
     rc = sqlite_run(e->st[DO_BEGIN]);
-    if (rc == SQLITE_OK && e->stage == EXPIRE_MESSAGES) {
+    if (rc == SQLITE_OK && e->stage == EXPIRE_TEXTS) {
+        rc = expire_texts(e, &count);
+    } else if (rc == SQLITE_OK && e->stage == EXPIRE_MESSAGES) {
         rc = expire_messages(e, &count);
         if (rc == SQLITE_OK && count > 0) /* ids must not come again when their rows are gone */
             rc = sqlite_meta(e, "_last_id", (int64_t)e->highest);
@@ -228,12 +291,13 @@ bool sqlite_chore(void *engine)
         rc = sqlite_run(e->st[DO_COMMIT]);
     if (rc != SQLITE_OK) { /* no room, most likely: the next store_expire begins again */
         sqlite_rollback(e->write);
+        e->texts_upto = upto;
         e->stage = EXPIRE_IDLE;
         return false;
     }
     if (count < EXPIRE_BITE)
         next_stage(e);
-    return e->stage != EXPIRE_IDLE || atomic_load(&e->expire_asked) != 0;
+    return e->stage != EXPIRE_IDLE || atomic_load(&e->expire_asked) != 0 || atomic_load(&e->texts_asked) != 0;
 }
 
 /* --- backup --- */

@@ -579,13 +579,24 @@ int store_resume(struct store *s, const struct store_resume_ops *ops, void *owne
 
 /* --- housekeeping --- */
 
-void store_expire(struct store *s, int64_t before_ms)
+static void wake_for_chores(struct store *s)
 {
-    s->ops->expire(s->engine, before_ms);
     uv_mutex_lock(&s->lock);
     s->chores = true;
     uv_cond_signal(&s->work);
     uv_mutex_unlock(&s->lock);
+}
+
+void store_expire(struct store *s, int64_t before_ms)
+{
+    s->ops->expire(s->engine, before_ms);
+    wake_for_chores(s);
+}
+
+void store_expire_texts(struct store *s, int64_t before_ms)
+{
+    s->ops->expire_texts(s->engine, before_ms);
+    wake_for_chores(s);
 }
 
 void store_stats(struct store *s, struct store_stats *out)

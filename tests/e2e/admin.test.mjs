@@ -268,6 +268,36 @@ test('a reload changes accounts without dropping a bind that may stay; a bad fil
   await esme.close();
 });
 
+test('texts are removed when the configuration says so, the records stay', async () => {
+  const config = JSON.parse(readFileSync(gateway.file, 'utf8'));
+  const reload = async (keep_text) => {
+    writeFileSync(gateway.file, JSON.stringify({ ...config, store: { ...config.store, keep_text } }));
+    assert.equal((await gateway.admin('POST', '/v1/reload')).status, 200);
+  };
+  const esme = await world.esme();
+  const id = await delivered(esme, { destination_addr: '79991110011', short_message: 'for a while' });
+  const closed = await until('its receipt is answered', async () => {
+    const m = (await gateway.admin('GET', `/v1/messages/${id}`)).json;
+    return m.receipt === 'delivered' && m;
+  });
+  assert.equal(closed.text, 'for a while');
+  await reload('1m'); // it is younger
+  const later = await delivered(esme, { destination_addr: '79991110012', short_message: 'later' });
+  assert.equal((await gateway.admin('GET', `/v1/messages/${id}`)).json.text, 'for a while');
+  await reload(false);
+  for (const one of [id, later]) {
+    const emptied = await until('its text is gone', async () => {
+      const m = (await gateway.admin('GET', `/v1/messages/${one}`)).json;
+      return m.text === '' && m;
+    });
+    assert.equal(emptied.state, 'delivered');
+    assert.ok(emptied.timeline.length > 0);
+  }
+  writeFileSync(gateway.file, JSON.stringify(config));
+  assert.equal((await gateway.admin('POST', '/v1/reload')).status, 200);
+  await esme.close();
+});
+
 test('the store is copied while it runs', async () => {
   const file = path.join(gateway.directory, 'copy.db');
   assert.equal(shell('backup', file).status, 0);

@@ -104,6 +104,10 @@ static const struct {
     { WITH_UPSTREAM("'extra':{'translit':0}"),
       "upstreams[0].extra.translit: is 0; must be a string, as \"0\" (line 1)" },
     { WITH_UPSTREAM("'api_key':5"), "upstreams[0].api_key: is not a string; must be a string, 0..256 bytes (line 1)" },
+    { WITH("'store':{'keep_text':7}"),
+      "store.keep_text: is 7; must be true, false or a duration such as \"24h\" or \"7d\", 1m..3650d "
+      "(line 1)" },
+    { WITH("'store':{'keep_text':'5s'}"), "store.keep_text: is \"5s\"; must be 1m..3650d (line 1)" },
     /* ranges */
     { WITH_ESME("'window':0"), "esmes[0].window: is 0; must be 1..100000 requests (line 1)" },
     { WITH_ESME("'window':1e99"), "esmes[0].window: is 1e+99; must be 1..100000 requests (line 1)" },
@@ -318,6 +322,33 @@ static void what_is_given_arrives(void **state)
     assert_int_equal(5400000, c->store.keep_ms);
     assert_int_equal(250, c->drain_timeout_ms);
     cfg_destroy(c);
+}
+
+static void text_may_be_kept_for_ever_for_a_time_or_not_at_all(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t ms;
+        const char *said;
+    } some[] = {
+        { WITH("'store':{'keep_text':true}"), CFG_ALWAYS, "kept for 30d with their text\n" },
+        { WITH("'store':{'keep_text':false}"), 0, "kept for 30d without their text\n" },
+        { WITH("'store':{'keep_text':'7d'}"), UINT64_C(7) * 86400000, "kept for 30d, their text for 168h\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(some); i++) {
+        struct config *c = read_good(some[i].text);
+        struct buf out;
+
+        buf_init(&out, 1 << 16);
+        cfg_write_report(c, &out);
+        assert_true(c->store.keep_text_ms == some[i].ms);
+        if (strstr(buf_text(&out), some[i].said) == NULL)
+            fail_msg("%s", buf_text(&out));
+        buf_finish(&out);
+        cfg_destroy(c);
+    }
 }
 
 static void callbacks_may_be_one_object(void **state)
@@ -611,6 +642,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(secrets_are_never_shown),
         cmocka_unit_test(a_minimal_file_gets_the_defaults),
         cmocka_unit_test(what_is_given_arrives),
+        cmocka_unit_test(text_may_be_kept_for_ever_for_a_time_or_not_at_all),
         cmocka_unit_test(callbacks_may_be_one_object),
         cmocka_unit_test(variables_are_filled_in),
         cmocka_unit_test(secrets_come_from_files),

@@ -195,6 +195,55 @@ static void text_can_be_rewritten_and_emptied(void **state)
     assert_string_equal("a=b", d->messages[0]->extra.at);
 }
 
+static void text_len_becomes(struct desk *d, uint64_t id, size_t len)
+{
+    do {
+        load_one(d, id);
+        assert_int_equal(1, d->count); /* the record stays */
+    } while (d->messages[0]->text.len != len);
+}
+
+static void texts_expire_by_age_and_records_stay(void **state)
+{
+    struct desk *d = *state;
+    struct message old, open, late, young;
+
+    clock_fake(1, 1790000000000);
+    old = sample(store_next_id(d->store), "79031234567");
+    open = sample(store_next_id(d->store), "79031234568");
+    late = sample(store_next_id(d->store), "79031234569");
+    old.binary = true; /* emptied like any other */
+    clock_fake(2, 1790003600000);
+    young = sample(store_next_id(d->store), "79031234570");
+    assert_int_equal(0, store_put(d->store, &old, STORE_PLAIN, tell(d, 1)));
+    assert_int_equal(0, store_put(d->store, &open, STORE_PLAIN, tell(d, 2)));
+    assert_int_equal(0, store_put(d->store, &young, STORE_PLAIN, tell(d, 4)));
+    assert_int_equal(0, store_end(d->store, &old.p, 0, STORE_PLAIN, tell(d, 5)));
+    assert_int_equal(0, store_end(d->store, &young.p, 0, STORE_PLAIN, tell(d, 6)));
+    wait_done(d, 5);
+    store_expire_texts(d->store, 1790001000000);
+    text_len_becomes(d, old.id, 0);
+    text_len_becomes(d, open.id, open.text.len); /* it is still to be sent */
+    text_len_becomes(d, young.id, young.text.len);
+    if (d->sqlite) { /* how far it came survives */
+        desk_close(d);
+        desk_open(d);
+    }
+    assert_int_equal(0, store_end(d->store, &open.p, 0, STORE_PLAIN, tell(d, 7)));
+    wait_done(d, d->done + 1);
+    text_len_becomes(d, open.id, 0);
+
+    store_expire_texts(d->store, 0); /* texts are kept again, as soon as the store's thread comes to it */
+    do {
+        late.id = late.public_id = late.p.id = late.id + 1;
+        assert_int_equal(0, store_put(d->store, &late, STORE_PLAIN, tell(d, 8)));
+        assert_int_equal(0, store_end(d->store, &late.p, 0, STORE_PLAIN, tell(d, 9)));
+        wait_done(d, d->done + 2);
+        load_one(d, late.id);
+    } while (d->messages[0]->text.len == 0);
+    clock_fake_end();
+}
+
 static void ids_ascend_whatever_the_clock_does(void **state)
 {
     struct desk *d = *state;
@@ -674,6 +723,7 @@ int main(void)
         BOTH(a_whole_life_may_stand_in_one_batch),
         BOTH(our_bugs_end_one_change_only),
         BOTH(text_can_be_rewritten_and_emptied),
+        BOTH(texts_expire_by_age_and_records_stay),
         BOTH(ids_ascend_whatever_the_clock_does),
         BOTH(names_have_one_number_for_ever),
         BOTH(meta_values_survive),
