@@ -38,7 +38,7 @@ static void add(struct lines *lines, int64_t at_ms, struct buf *b)
         struct line *line = &lines->at[lines->count];
 
         line->at_ms = at_ms;
-        line->order = 2 * (unsigned)lines->count++; /* odd: after_line */
+        line->order = 2 * (unsigned)lines->count++; /* odd: a line that belongs to the one before */
         snprintf(line->text, sizeof line->text, "%s", buf_text(b));
     }
     buf_finish(b);
@@ -140,13 +140,6 @@ static int64_t end_time(const struct message *m, const struct lines *lines)
     return told != NULL ? told->at_ms : m->p.done_ms < m->accepted_ms ? m->accepted_ms : m->p.done_ms;
 }
 
-/* The line made last happened with `cause`, before whatever followed in the same millisecond. */
-static void after_line(struct lines *lines, const struct line *cause)
-{
-    if (cause != NULL && cause != &lines->at[lines->count - 1])
-        lines->at[lines->count - 1].order = cause->order + 1;
-}
-
 static void add_rows(struct lines *lines, const struct timeline *t, const bool told[TRAIL_COUNT])
 {
     const struct message *m = t->m;
@@ -175,6 +168,8 @@ static void add_rows(struct lines *lines, const struct timeline *t, const bool t
         add(lines, t->send->replied_ms, &b);
     }
     if (m->p.final != 0) {
+        const struct line *cause = end_line(lines);
+        size_t count = lines->count;
         struct buf b = line_buf();
 
         admin_add_string(&b, "event", "final");
@@ -184,7 +179,8 @@ static void add_rows(struct lines *lines, const struct timeline *t, const bool t
             buf_addf(&b, ", \"status\": %d", m->p.status);
         buf_addf(&b, ", \"err\": %d", m->p.err);
         add(lines, end_time(m, lines), &b);
-        after_line(lines, end_line(lines));
+        if (cause != NULL && lines->count > count) /* before whatever followed in the same millisecond */
+            lines->at[count].order = cause->order + 1;
     }
     if (!told[TRAIL_DELIVER_END] && m->p.state == MESSAGE_CLOSED && m->p.receipt == RECEIPT_DELIVERED)
         add_event(lines, end_time(m, lines), "delivered to the ESME");
