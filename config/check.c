@@ -68,10 +68,46 @@ static void check_upstream(struct cfg_reader *r, const struct name *names, const
                     c->upstreams[0].name);
 }
 
-static void check_credentials(struct cfg_reader *r, size_t index)
+/* Further send parameters of an upstream or an account. */
+static void check_extra(struct cfg_reader *r, const struct cfg_pair *extra, const char *at)
 {
     /* what the gateway itself sends; a second one would be a contradiction */
-    static const char *const reserved[] = { "login", "psw", "apikey", "phones", "mes", "list", "fmt", "charset", "id" };
+    static const char *const reserved[] = { "login",   "psw", "apikey", "phones", "mes", "list", "fmt",
+                                            "charset", "id",  "cost",   "op",     "err", "nl" };
+    char path[CFG_PATH_SIZE];
+
+    for (; extra != NULL && extra->name != NULL; extra++) {
+        for (size_t k = 0; k < ARRAY_LEN(reserved); k++) {
+            if (strcmp(extra->name, reserved[k]) != 0)
+                continue;
+            snprintf(path, sizeof path, "%s.extra.%s", at, reserved[k]);
+            cfg_mistake(r, NULL, path, "is set by the gateway itself; leave it out");
+        }
+    }
+}
+
+/* http://HOST:PORT, with USER:PASSWORD@ in front of the host or without. Nothing of the value is told. */
+static bool is_proxy(const char *proxy)
+{
+    const char *at = strrchr(proxy, '@');
+    const char *host = at != NULL ? at + 1 : proxy + 7;
+    const char *port = strrchr(proxy, ':');
+    char *end;
+
+    if (strncmp(proxy, "http://", 7) != 0 || (at != NULL && at == proxy + 7) || port == NULL || port <= host)
+        return false;
+    for (const char *c = proxy; *c != '\0'; c++) {
+        if (*c <= ' ' || *c > '~')
+            return false;
+    }
+    if (strpbrk(host, "/?#") != NULL || (at != NULL && memchr(proxy + 7, '/', (size_t)(at - proxy - 7)) != NULL))
+        return false;
+    unsigned long number = strtoul(port + 1, &end, 10);
+    return port[1] >= '0' && port[1] <= '9' && *end == '\0' && number > 0 && number <= 65535;
+}
+
+static void check_credentials(struct cfg_reader *r, size_t index)
+{
     const struct cfg_upstream *u = &r->config->upstreams[index];
     char path[CFG_PATH_SIZE];
 
@@ -87,12 +123,80 @@ static void check_credentials(struct cfg_reader *r, size_t index)
         snprintf(path, sizeof path, "upstreams[%zu].retry.first", index);
         cfg_mistake(r, NULL, path, "is longer than retry.max; must be shorter or the same");
     }
-    for (size_t i = 0; u->extra != NULL && u->extra[i].name != NULL; i++)
-        for (size_t k = 0; k < ARRAY_LEN(reserved); k++)
-            if (strcmp(u->extra[i].name, reserved[k]) == 0) {
-                snprintf(path, sizeof path, "upstreams[%zu].extra.%s", index, reserved[k]);
-                cfg_mistake(r, NULL, path, "is set by the gateway itself; leave it out");
-            }
+    if (u->proxy[0] != '\0' && strcmp(u->proxy, "?") != 0 && !is_proxy(u->proxy)) {
+        snprintf(path, sizeof path, "upstreams[%zu].proxy", index);
+        cfg_mistake(r, NULL, path,
+                    "is no proxy's address; must be http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with %%XX for "
+                    "other characters than letters and digits in USER and PASSWORD");
+    }
+    snprintf(path, sizeof path, "upstreams[%zu]", index);
+    check_extra(r, u->extra, path);
+}
+
+/* --- operators ---------------------------------------------------------------------------------------------------- */
+
+static int by_digits(const void *a, const void *b)
+{
+    const struct cfg_prefix *x = a, *y = b;
+
+    return strcmp(x->digits, y->digits);
+}
+
+/* Gathers the prefixes of all operators in one sorted list; each may stand there once. */
+static void check_operators(struct cfg_reader *r, struct name *names)
+{
+    struct config *c = r->config;
+    size_t most = 0, n = 0;
+    char path[CFG_PATH_SIZE];
+
+    for (size_t i = 0; i < c->operator_count; i++) {
+        names[i] = (struct name){ c->operators[i].name, i };
+        for (const char **prefix = c->operators[i].prefixes; *prefix != NULL; prefix++)
+            most++;
+    }
+    check_unique(r, names, c->operator_count, "operators", "name");
+    c->prefixes = cfg_alloc(r, (most + 1) * sizeof *c->prefixes);
+    if (c->prefixes == NULL)
+        return;
+    for (size_t i = 0; i < c->operator_count; i++) {
+        for (size_t k = 0; c->operators[i].prefixes[k] != NULL; k++) {
+            const char *digits = c->operators[i].prefixes[k];
+
+            c->prefixes[n++] = (struct cfg_prefix){ digits, c->operators[i].name };
+            if (strspn(digits, "0123456789") == strlen(digits) && strlen(digits) <= CFG_PREFIX_MAX)
+                continue;
+            snprintf(path, sizeof path, "operators[%zu].prefixes[%zu]", i, k);
+            cfg_mistake(r, NULL, path, "is \"%.40s\"; must be 1..%d digits, as \"7920\"", digits, CFG_PREFIX_MAX);
+        }
+    }
+    c->prefix_count = n;
+    qsort(c->prefixes, n, sizeof *c->prefixes, by_digits);
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(c->prefixes[i - 1].digits, c->prefixes[i].digits) == 0)
+            cfg_mistake(r, NULL, "operators", "have the prefix %.40s twice, at \"%.64s\" and \"%.64s\"; keep one",
+                        c->prefixes[i].digits, c->prefixes[i - 1].operator_name, c->prefixes[i].operator_name);
+    }
+}
+
+static void check_routes(struct cfg_reader *r, const struct name *upstreams)
+{
+    struct config *c = r->config;
+    struct name *operators = cfg_alloc(r, (c->operator_count + 1) * sizeof *operators);
+    char path[CFG_PATH_SIZE];
+
+    if (operators == NULL)
+        return;
+    check_operators(r, operators);
+    for (size_t i = 0; i < c->route_count; i++) {
+        const char *name = c->routes[i].operator_name;
+
+        snprintf(path, sizeof path, "routes[%zu].upstream", i);
+        check_upstream(r, upstreams, path, &c->routes[i].upstream);
+        if (name[0] == '\0' || is_among(operators, c->operator_count, name))
+            continue;
+        snprintf(path, sizeof path, "routes[%zu].operator", i);
+        cfg_mistake(r, NULL, path, "is \"%.64s\", which is no operator; must be the name of one of operators", name);
+    }
 }
 
 /* Every address listened on, to find one given twice. */
@@ -208,11 +312,10 @@ void cfg_check(struct cfg_reader *r)
     for (size_t i = 0; i < c->esme_count; i++) {
         snprintf(path, sizeof path, "esmes[%zu].upstream", i);
         check_upstream(r, upstreams, path, &c->esmes[i].upstream);
+        snprintf(path, sizeof path, "esmes[%zu]", i);
+        check_extra(r, c->esmes[i].extra, path);
     }
-    for (size_t i = 0; i < c->route_count; i++) {
-        snprintf(path, sizeof path, "routes[%zu].upstream", i);
-        check_upstream(r, upstreams, path, &c->routes[i].upstream);
-    }
+    check_routes(r, upstreams);
     check_callbacks(r, upstreams);
     for (size_t i = 0; i < c->incoming_count; i++) {
         if (c->incoming[i].system_id[0] == '\0' || is_among(esmes, c->esme_count, c->incoming[i].system_id))

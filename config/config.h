@@ -102,6 +102,7 @@ struct cfg_esme {
     enum cfg_incoming_long incoming_long;
     double deliver_rate; /* of what waited for a bind; 0 = no limit */
     uint64_t deliver_retry_ms;
+    struct cfg_pair *extra; /* ends with name NULL */
     enum cfg_mode mode;
 };
 
@@ -119,6 +120,8 @@ struct cfg_upstream {
     enum cfg_kind kind;
     const char **urls;
     const char *login, *password, *api_key;
+    const char *proxy;   /* "http://user:password@host:port"; "" = none */
+    const char *ca_file; /* NULL: the system's authorities */
     double rate, burst;
     uint32_t connections, status_connections;
     uint32_t batch_max;
@@ -154,8 +157,21 @@ struct cfg_callbacks {
 
 struct cfg_route {                     /* which upstream carries what; empty conditions match all */
     const char *system_id, *to, *from; /* to, from: * at the end stands for any rest */
+    const char *operator_name;         /* of `operators`; "" = any */
     const char *upstream;
     uint32_t weight; /* among routes of equal conditions; 0: only when the others fail */
+};
+
+enum { CFG_PREFIX_MAX = 20 };
+
+struct cfg_operator { /* whose numbers begin so; the longest prefix decides */
+    const char *name;
+    const char **prefixes;
+};
+
+struct cfg_prefix { /* all prefixes of all operators, sorted by strcmp; made by check.c */
+    const char *digits;
+    const char *operator_name;
 };
 
 struct cfg_incoming {
@@ -192,6 +208,10 @@ struct config {
     size_t callback_count;
     struct cfg_route *routes;
     size_t route_count;
+    struct cfg_operator *operators;
+    size_t operator_count;
+    struct cfg_prefix *prefixes;
+    size_t prefix_count;
     struct cfg_incoming *incoming;
     size_t incoming_count;
     struct cfg_admin admin;

@@ -74,6 +74,10 @@ static void report_upstream(const struct cfg_upstream *u, struct buf *out)
     buf_addf(out, "; %u connections for sending, %u for the rest", u->connections, u->status_connections);
     if (u->batch_max > 1)
         buf_addf(out, "; up to %u messages a request", u->batch_max);
+    if (u->proxy[0] != '\0') { /* without its credentials */
+        const char *at = strrchr(u->proxy, '@');
+        buf_addf(out, "; through the proxy %s", at != NULL ? at + 1 : u->proxy + 7);
+    }
     if (u->rate > 0)
         buf_addf(out, "; %.15g messages/s", u->rate);
     duration(out, "; a message is given up after ", u->retry_give_up_ms);
@@ -100,6 +104,29 @@ static void report_callbacks(const struct config *c, struct buf *out)
         buf_addc(out, '\n');
         if (cb->hash == CFG_HASH_NONE && cb->allow_from[0] == NULL)
             buf_adds(out, "  note: anybody who reaches this address can report statuses; set hash and secret\n");
+    }
+}
+
+static void report_routes(const struct config *c, struct buf *out)
+{
+    for (size_t i = 0; i < c->operator_count; i++) {
+        size_t n = 0;
+
+        while (c->operators[i].prefixes[n] != NULL)
+            n++;
+        buf_addf(out, "Operator %s: %zu prefixes\n", c->operators[i].name, n);
+    }
+    for (size_t i = 0; i < c->route_count; i++) {
+        const struct cfg_route *route = &c->routes[i];
+
+        buf_addf(out, "Route to %s", route->to);
+        if (route->operator_name[0] != '\0')
+            buf_addf(out, " of operator %s", route->operator_name);
+        if (strcmp(route->from, "*") != 0)
+            buf_addf(out, " from %s", route->from);
+        if (route->system_id[0] != '\0')
+            buf_addf(out, " of ESME %s", route->system_id);
+        buf_addf(out, ": upstream %s, weight %u\n", route->upstream, route->weight);
     }
 }
 
@@ -187,6 +214,7 @@ void cfg_write_report(const struct config *config, struct buf *out)
         report_esme(&config->esmes[i], out);
     for (size_t i = 0; i < config->upstream_count; i++)
         report_upstream(&config->upstreams[i], out);
+    report_routes(config, out);
     report_callbacks(config, out);
     report_rest(config, out);
     report_changed(config, out);

@@ -18,6 +18,7 @@
 #define UPSTREAM(m)  offsetof(struct cfg_upstream, m)
 #define CALLBACKS(m) offsetof(struct cfg_callbacks, m)
 #define ROUTE(m)     offsetof(struct cfg_route, m)
+#define OPERATOR(m)  offsetof(struct cfg_operator, m)
 #define INCOMING(m)  offsetof(struct cfg_incoming, m)
 #define ADMIN(m)     offsetof(struct cfg_admin, m)
 #define STORE(m)     offsetof(struct cfg_store, m)
@@ -316,6 +317,9 @@ static const struct cfg_row esme_rows[] = {
       .help = "After a bind, the pace of what has waited for it. 0: as fast as it answers." },
     { "deliver_retry", CFG_DURATION, ESME(deliver_retry_ms), "\"5s\"", 10, HOUR, RELOAD, WORKS,
       .help = "The pause after a deliver_sm refused for now; each further one is twice as long, up to 5 minutes." },
+    { "extra", CFG_PAIRS, ESME(extra), "{}", 0, 64, RELOAD, WORKS,
+      .help = "Any further parameter of the aggregator's send method for this account's messages; wins over the "
+              "upstream's, a message's own TLV (tlv_map) wins over it." },
     { "mode", CFG_ENUM, ESME(mode), "\"live\"", 0, 0, RELOAD, WORKS, .words = modes,
       .help = "\"lab\": nothing is sent, outcomes are simulated inside." },
 };
@@ -333,6 +337,11 @@ static const struct cfg_row upstream_rows[] = {
       .help = "Its password. Either this or api_key." },
     { "api_key", CFG_SECRET, UPSTREAM(api_key), "\"\"", 0, 256, RELOAD, WORKS,
       .help = "Its API key, used instead of login and password." },
+    { "proxy", CFG_SECRET, UPSTREAM(proxy), "\"\"", 0, 512, RELOAD, WORKS,
+      .help = "An HTTP proxy on the way to it: http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with special "
+              "characters as %XX. Empty: none." },
+    { "ca_file", CFG_FILE, UPSTREAM(ca_file), "null", 0, 0, RELOAD, WORKS,
+      .help = "PEM file with the authorities its certificate may come from. null: those of the system." },
     { "rate", CFG_NUMBER, UPSTREAM(rate), "0", 0, 1000000, RELOAD, WORKS, .unit = "messages/s",
       .help = "Messages of all ESMEs together. 0: no limit." },
     { "burst", CFG_NUMBER, UPSTREAM(burst), "0", 0, 1000000, RELOAD, WORKS, .unit = "messages",
@@ -445,10 +454,21 @@ static const struct cfg_row route_rows[] = {
       .help = "The destination; * at the end stands for any further digits." },
     { "from", CFG_STRING, ROUTE(from), "\"*\"", 0, 64, RELOAD, WORKS,
       .help = "The sender, in the same way." },
+    { "operator", CFG_STRING, ROUTE(operator_name), "\"\"", 0, 64, RELOAD, WORKS,
+      .help = "The destination's operator, a name of `operators`. Empty: any." },
     { "upstream", CFG_STRING, ROUTE(upstream), "\"\"", 0, 64, RELOAD, WORKS, .sample = "\"smsc\"",
       .help = "Name of the upstream that carries it. Empty: the first of the list." },
     { "weight", CFG_UINT32, ROUTE(weight), "1", 0, 1000, RELOAD, WORKS,
-      .help = "Its share among the routes of the same system_id, to and from. 0: only while the others fail." },
+      .help = "Its share among the routes of the same system_id, to, from and operator. 0: only while the others fail." },
+};
+
+static const struct cfg_row operator_rows[] = {
+    { "name", CFG_STRING, OPERATOR(name), NULL, 1, 64, RELOAD, WORKS, .sample = "\"megafon\"",
+      .help = "As routes name it." },
+    { "prefixes", CFG_STRINGS, OPERATOR(prefixes), "[]", 0, 100000, RELOAD, WORKS,
+      .sample = "[\"7920\", \"7921\", \"79101234567\"]",
+      .help = "What its numbers begin with, digits only. Of all operators the longest prefix decides, so a ported "
+              "number may stand here whole." },
 };
 
 static const struct cfg_row incoming_rows[] = {
@@ -506,6 +526,8 @@ const struct cfg_section cfg_sections[] = {
     { "routes", CFG_LIST, LIST(routes, route_count), ROWS(route_rows),
       .help = "Which upstream carries which messages: the first match wins, or the next while it fails; "
               "What matches none goes to its account's upstream." },
+    { "operators", CFG_LIST, LIST(operators, operator_count), ROWS(operator_rows),
+      .help = "Whose numbers are whose, for routes by operator." },
     { "callbacks", CFG_EITHER, LIST(callbacks, callback_count), ROWS(callbacks_rows),
       .help = "Where the aggregator reports statuses and incoming messages; one object, or a list of them." },
     { "incoming", CFG_LIST, LIST(incoming, incoming_count), ROWS(incoming_rows),

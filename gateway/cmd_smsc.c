@@ -364,7 +364,9 @@ int command_smsc(int argc, char **argv)
     if (status < 0 && !job.direct)
         status = find_admin(&job, admin);
     if (status < 0) {
-        struct http_client_opts opts = { .max_reply_bytes = 16 << 20 };
+        struct http_client_opts opts = { .max_reply_bytes = 16 << 20,
+                                         .proxy = job.direct ? job.cfg->proxy : NULL,
+                                         .ca_file = job.direct ? job.cfg->ca_file : NULL };
 
         uv_loop_init(&job.loop);
         status = 1;

@@ -110,6 +110,8 @@ static void write_explanation(struct account *account, struct upstream *up, cons
     buf_addf(out, ", \"parts\": %zu, \"characters\": %zu, \"replaced_characters\": %zu, ", parts_of(m),
              m->binary ? 0 : smpp_utf8_chars(m->text.at, m->text.len), r->replaced);
     admin_add_string(out, "route", up->name);
+    buf_adds(out, ", ");
+    admin_add_string(out, "operator", route_operator(up->gateway->config, m->dest.at));
     buf_adds(out, ", \"to\": ");
     buf_add_json(out, m->dest.at, m->dest.len);
     buf_addf(out, ", \"urgent\": %s, \"scheduled_at\": ", m->p.urgent ? "true" : "false");

@@ -14,6 +14,12 @@ void extra_add(struct buf *out, const char *name, const char *value, size_t len)
     buf_add_url(out, value, len);
 }
 
+void extra_add_pairs(const struct cfg_pair *pairs, struct buf *out)
+{
+    for (; pairs != NULL && pairs->name != NULL; pairs++)
+        extra_add(out, pairs->name, pairs->value, strlen(pairs->value));
+}
+
 static int hex_of(char c)
 {
     if (c >= '0' && c <= '9')
@@ -75,8 +81,12 @@ const char *extra_find(const struct extra *extra, const char *name)
 int64_t extra_time(const struct extra *extra)
 {
     const char *value = extra_find(extra, "time");
+    char *end = NULL;
 
-    return value == NULL || *value != '0' ? 0 : (int64_t)strtoll(value, NULL, 10);
+    if (value == NULL || *value != '0')
+        return 0;
+    int64_t at_s = (int64_t)strtoll(value, &end, 10);
+    return *end == '\0' ? at_s : 0; /* "09-21" is a window of hours, and a parameter like any other */
 }
 
 void extra_add_time(struct buf *out, int64_t at_s)

@@ -26,13 +26,15 @@ struct extra { /* decoded; views into `storage` */
 void extra_add(struct buf *out, const char *name, const char *value, size_t len);
 /* What does not fit is left out. */
 void extra_read(const char *text, size_t len, struct extra *out);
+void extra_add_pairs(const struct cfg_pair *pairs, struct buf *out); /* NULL: none */
 /* The value of the first parameter of this name, or NULL. */
 const char *extra_find(const struct extra *extra, const char *name);
 /* A schedule at the aggregator: the parameter "time" as a Unix time; 0 when there is none. */
 int64_t extra_time(const struct extra *extra);
 void extra_add_time(struct buf *out, int64_t at_s);
 
-/* What a request carries beside its lines: the message's parameters, then those of the upstream. Views into `storage`. */
+/* What a request carries beside its lines: the message's parameters (its TLVs', then its account's), then those of the
+ * upstream; of two of a name the first goes out. Views into `storage`. */
 void extra_fill(const struct cfg_pair *of_upstream, const char *text, size_t len, struct extra *storage,
                 struct smsc_send *out);
 

@@ -262,6 +262,8 @@ uint64_t shortid_next(struct gateway *gw);
 
 /* route.c */
 struct upstream *route_upstream(struct gateway *gw, const struct account *account, const struct message *m);
+/* Whose number this is by `operators`; "" when no prefix fits. */
+const char *route_operator(const struct config *config, const char *number);
 /* NULL: no rule matches. */
 /* The upstream does not work for now: what waits for it, and was never sent, goes where the routes lead without it. */
 void route_away(struct upstream *up);

@@ -121,6 +121,13 @@ static uint32_t take(struct gateway *gw, struct multi *multi, struct reading *re
     uint32_t status = read_sm_dest(reading, &dest->address, &facts);
     if (status != STATUS_ROK)
         return status;
+    if (gw->config->route_count > 0) { /* the set's own route was looked up without a destination */
+        const struct upstream *up = route_upstream(gw, multi->account, &facts);
+
+        if (up == NULL)
+            return STATUS_RINVDSTADR;
+        facts.p.upstream = up->number;
+    }
     facts.id = facts.p.id = multi->id_count == 0 ? shared->id : store_next_id(gw->store);
     facts.public_id = multi->public_id;
     struct message *m = message_create(&facts);

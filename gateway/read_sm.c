@@ -211,6 +211,7 @@ uint32_t read_sm(struct reading *r, const struct smpp_pdu *pdu, struct message *
     if (m->p.state != MESSAGE_PART)
         translate_channel(m);
     extra_map_tlvs(r->tlv_map, pdu, r->rest);
+    extra_add_pairs(r->cfg->extra, r->rest); /* behind the message's own: of two of a name the first goes out */
     size_t extra_len = r->rest->len;
     extra_pack_tlvs(pdu, r->rest);
     if (r->rest->failed)

@@ -3,6 +3,7 @@
 #include "gateway/internal.h"
 #include "gateway/lab_accounts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* "7903*" matches a prefix, "*" everything, anything else the whole number; "+" is ignored. */
@@ -26,15 +27,54 @@ static bool text_matches(const char *pattern, const struct message_text *text)
     return number_matches(pattern, text->at == NULL ? "" : text->at);
 }
 
-static bool route_matches(const struct cfg_route *route, const struct account *account, const struct message *m)
+struct wanted_digits {
+    const char *at;
+    size_t len;
+};
+
+static int by_digits(const void *key, const void *element)
 {
-    return (route->system_id[0] == '\0' || strcmp(route->system_id, account->system_id) == 0) &&
-           text_matches(route->to, &m->dest) && text_matches(route->from, &m->source);
+    const struct wanted_digits *wanted = key;
+    const struct cfg_prefix *prefix = element;
+    int order = strncmp(wanted->at, prefix->digits, wanted->len);
+
+    return order != 0 ? order : prefix->digits[wanted->len] == '\0' ? 0 : -1; /* the shorter stands first */
+}
+
+const char *route_operator(const struct config *config, const char *number)
+{
+    if (*number == '+')
+        number++;
+    size_t len = strspn(number, "0123456789");
+    for (len = len > CFG_PREFIX_MAX ? CFG_PREFIX_MAX : len; config->prefix_count > 0 && len > 0; len--) {
+        const struct wanted_digits wanted = { number, len };
+        const struct cfg_prefix *found =
+            bsearch(&wanted, config->prefixes, config->prefix_count, sizeof *config->prefixes, by_digits);
+
+        if (found != NULL)
+            return found->operator_name;
+    }
+    return "";
+}
+
+/* `*operator_name`: of the destination, looked up when the first route asks for it. */
+static bool route_matches(const struct config *config, const struct cfg_route *route, const struct account *account,
+                          const struct message *m, const char **operator_name)
+{
+    if ((route->system_id[0] != '\0' && strcmp(route->system_id, account->system_id) != 0) ||
+        !text_matches(route->to, &m->dest) || !text_matches(route->from, &m->source))
+        return false;
+    if (route->operator_name[0] == '\0')
+        return true;
+    if (*operator_name == NULL)
+        *operator_name = route_operator(config, m->dest.at == NULL ? "" : m->dest.at);
+    return strcmp(route->operator_name, *operator_name) == 0;
 }
 
 static bool same_conditions(const struct cfg_route *a, const struct cfg_route *b)
 {
-    return strcmp(a->system_id, b->system_id) == 0 && strcmp(a->to, b->to) == 0 && strcmp(a->from, b->from) == 0;
+    return strcmp(a->system_id, b->system_id) == 0 && strcmp(a->to, b->to) == 0 && strcmp(a->from, b->from) == 0 &&
+           strcmp(a->operator_name, b->operator_name) == 0;
 }
 
 /* Among the routes of the same conditions as `first`, by weight; a phone keeps its upstream while all of them work. NULL
@@ -73,11 +113,12 @@ struct upstream *route_upstream(struct gateway *gw, const struct account *accoun
 {
     uint64_t phone = m->dest.at == NULL ? 0 : message_phone(m->dest.at, m->dest.len);
     struct upstream *broken = NULL; /* what the first match would be, did it work */
+    const char *operator_name = NULL;
 
     if (account->cfg != NULL && account->cfg->mode == CFG_LAB)
         return upstream_named(gw, LAB_UPSTREAM);
     for (size_t i = 0; i < gw->config->route_count; i++) {
-        if (!route_matches(&gw->config->routes[i], account, m))
+        if (!route_matches(gw->config, &gw->config->routes[i], account, m, &operator_name))
             continue;
         struct upstream *up = choose(gw, i, phone);
         if (up != NULL)

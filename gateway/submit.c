@@ -17,6 +17,13 @@
 
 enum { FRESH_FIRST = 256 };
 
+static const struct cfg_pair *tlv_map_of(const struct upstream *up)
+{
+    return up == NULL || up->cfg == NULL || up->cfg->tlv_map == NULL || up->cfg->tlv_map->name == NULL
+               ? NULL
+               : up->cfg->tlv_map;
+}
+
 /* Facts from the PDU; the status to answer with when it cannot be taken. */
 uint32_t submit_read(struct gateway *gw, struct account *account, const struct smpp_session_info *session,
                      const struct smpp_pdu *pdu, struct reading *r, struct message *m)
@@ -26,7 +33,7 @@ uint32_t submit_read(struct gateway *gw, struct account *account, const struct s
     *r = (struct reading){
         .cfg = account->cfg,
         .profile = &account->profile,
-        .tlv_map = up == NULL || up->cfg == NULL ? NULL : up->cfg->tlv_map,
+        .tlv_map = tlv_map_of(up),
         .system_type = session->system_type,
         .interface_version = session->interface_version,
         .now_ms = clock_wall_ms(),
@@ -34,8 +41,13 @@ uint32_t submit_read(struct gateway *gw, struct account *account, const struct s
         .rest = &gw->body,
     };
     uint32_t status = read_sm(r, pdu, m);
-    if (gw->config->route_count > 0)
+    if (gw->config->route_count > 0 && status == STATUS_ROK) {
         up = route_upstream(gw, account, m); /* now that its addresses are known */
+        if (tlv_map_of(up) != r->tlv_map) {
+            r->tlv_map = tlv_map_of(up);
+            status = read_sm(r, pdu, m);
+        }
+    }
     if (r->replaced > 0) {
         metric_cell(gw->meters.trouble, METRIC_VALUES("unmappable_character"))->value += (double)r->replaced;
         log_debug("characters without a place in the text", "sys=%s count=%zu data_coding=%u", account->system_id,

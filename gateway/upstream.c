@@ -102,6 +102,8 @@ int upstream_configure(struct upstream *up, const struct cfg_upstream *cfg)
         .max_inflight = cfg->connections,
         .connect_timeout_ms = cfg->connect_timeout_ms,
         .timeout_ms = cfg->timeout_ms,
+        .proxy = cfg->proxy,
+        .ca_file = cfg->ca_file,
     };
     struct http_client_opts status_opts = opts;
 

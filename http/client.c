@@ -27,7 +27,8 @@ enum {
     DEFAULT_TIMEOUT_MS = 30000,
     DEFAULT_IDLE_MS = 4000,
     DEFAULT_MAX_REPLY_BYTES = 4 << 20,
-    BODY_BYTES_MAX = 64 << 20,  /* of a request: our own callers, so only a backstop */
+    BODY_BYTES_MAX = 64 << 20, /* of a request: our own callers, so only a backstop */
+    PROXY_WANTS_LOGIN = 407,
     BUFFER_KEPT_BYTES = 1 << 18 /* a pooled buffer larger than this is given back */
 };
 
@@ -172,6 +173,7 @@ static struct call *call_create(struct http_client *client)
     curl_easy_setopt(call->easy, CURLOPT_MAXAGE_CONN, o->idle_ms < 1000 ? 0L : (long)(o->idle_ms / 1000) - 1);
     curl_easy_setopt(call->easy, CURLOPT_PROXY, o->proxy == NULL ? "" : o->proxy); /* "": not even the environment's */
     curl_easy_setopt(call->easy, CURLOPT_NOPROXY, "");
+    curl_easy_setopt(call->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* they end no reply's head, see on_header */
     if (o->ca_file != NULL)
         curl_easy_setopt(call->easy, CURLOPT_CAINFO, o->ca_file);
     curl_easy_setopt(call->easy, CURLOPT_SSL_VERIFYPEER, o->insecure ? 0L : 1L);
@@ -340,6 +342,13 @@ static bool never_left(const struct call *call)
     return !call->has_begun || request_size(call->easy) == call->begun_size;
 }
 
+/* A proxy that wants other credentials passes nothing on [RFC 9110 15.5.8]. Inside a tunnel it has no word any more. */
+static bool refused_by_proxy(const struct call *call, long status)
+{
+    return status == PROXY_WANTS_LOGIN && call->client->opts.proxy != NULL &&
+           strncasecmp(call->url, "https://", 8) != 0;
+}
+
 static void on_done(void *owner, CURL *easy, CURLcode result)
 {
     struct call *call = NULL;
@@ -351,7 +360,10 @@ static void on_done(void *owner, CURL *easy, CURLcode result)
     reply.took_us = (clock_mono_ns() - call->began_ns) / 1000;
     if (result == CURLE_OK && call->has_head)
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status > 0) {
+    if (refused_by_proxy(call, status)) {
+        reply.outcome = HTTP_NOT_SENT;
+        reply.why = "the proxy refuses our credentials (407)";
+    } else if (status > 0) {
         reply.outcome = HTTP_ANSWERED;
         reply.status = (int)status;
         reply.body = buf_text(&call->reply);

@@ -1,10 +1,10 @@
 // routes.test.mjs - several upstreams: by account, destination and sender, by weight, and around one that fails.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Simulator, receiptOf, startWorld, until } from './lib/world.mjs';
+import { Simulator, receiptOf, smpp, startWorld, until } from './lib/world.mjs';
 
 /** A second aggregator behind the same gateway; the first is world.simulator. */
-async function twoUpstreams(t, routes) {
+async function twoUpstreams(t, routes, more = {}) {
   const w = await startWorld({});
   t.after(() => w.end());
   await w.gateway.stop();
@@ -19,6 +19,7 @@ async function twoUpstreams(t, routes) {
       { name: 'other', urls: [second.url], ...common, login: 'ALEX' },
     ],
     routes,
+    ...more,
   };
   await w.gateway.start();
   return { w, second, esme: await w.esme() };
@@ -37,6 +38,32 @@ test('the first match by destination and sender wins; the rest goes to the accou
   await esme.submit({ destination_addr: '79020000002', source_addr: 'petr' });
   await until('all sent', async () => (await phones(w.simulator)).length === 1 && (await phones(second)).length === 2);
   assert.deepEqual(await phones(w.simulator), ['79020000001']);
+  await esme.close();
+});
+
+test('by operator: the longest prefix of all operators decides, for each destination of a set as well', async (t) => {
+  const { w, second, esme } = await twoUpstreams(t, [{ operator: 'two', upstream: 'other' }], {
+    operators: [
+      { name: 'one', prefixes: ['79', '7902000'] },
+      { name: 'two', prefixes: ['7902', '79100000001'] }, // a ported number stands there whole
+    ],
+  });
+  const there = ['79020010001', '+79020010002', '79100000001'];
+  const here = ['79010000001', '79020000001', '79100000002', '441111111111'];
+  for (const number of [...there, ...here]) assert.equal((await esme.submit({ destination_addr: number })).command_status, 0);
+  const set = await esme.request(
+    new smpp.PDU('submit_multi', {
+      source_addr: 'ivan', short_message: 'all of you',
+      dest_address: [...there, ...here].map((n) => ({ dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: n })),
+    }),
+  );
+  assert.equal(set.command_status, 0);
+  await until('all sent', async () => (await phones(w.simulator)).length + (await phones(second)).length === 14);
+  const twice = (list) => [...list, ...list].map((n) => n.replace('+', '')).sort();
+  assert.deepEqual((await phones(second)).sort(), twice(there));
+  assert.deepEqual((await phones(w.simulator)).sort(), twice(here));
+  const explain = await w.gateway.admin('POST', '/v1/explain', { system_id: 'demo', from: 'ivan', to: '79020010001', text: 'Hello' });
+  assert.deepEqual([explain.json.operator, explain.json.route], ['two', 'other']);
   await esme.close();
 });
 

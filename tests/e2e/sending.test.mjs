@@ -157,3 +157,28 @@ test('a message nobody takes within give_up ends as EXPIRED, also while the upst
   assert.equal(receiptOf(await esme.delivery((pdu) => receiptOf(pdu).id === answer.message_id)).stat, 'EXPIRED');
   await esme.close();
 });
+
+test('further parameters: the message\'s TLV wins over its account\'s extra, that over the upstream\'s; no batch mixes them', async (t) => {
+  const account = { password: 'demo', upstream: 'smsc' };
+  const w = await world(t, {
+    esmes: [{ system_id: 'demo', ...account }, { system_id: 'own', ...account, extra: { translit: '1' } }],
+    upstream: { extra: { translit: '2' }, tlv_map: { '0x001E': 'translit' }, batch: { max: 100, linger: '100ms' } },
+  }, { latency_min_ms: 50, latency_max_ms: 50 });
+  const [demo, own] = [await w.esme(), await w.esme('bind_transceiver', { system_id: 'own' })];
+  const text = { data_coding: 8, short_message: 'Щука' };
+  const wants = { 7911: /^Щука$/, 7912: /^Sch?.*uka$/i, 7913: /^[^а-яё]+$/i };
+  const sent = [];
+  for (let i = 0; i < 10; i++) {
+    const to = (prefix) => ({ ...text, destination_addr: `${prefix}${String(i).padStart(7, '0')}` });
+    sent.push(own.submit({ ...to(7911), receipted_message_id: '0' }), own.submit(to(7912)), demo.submit(to(7913)));
+  }
+  for (const answer of await Promise.all(sent)) assert.equal(answer.command_status, ROK);
+  await until('all sent', async () => (await w.simulator.accepted()).accepted === 30);
+  const { items } = await w.simulator.get('/lab/messages?limit=100');
+  for (const item of items) assert.match(item.text, wants[item.phone.slice(0, 4)], item.phone);
+  const texts = (prefix) => items.find((item) => item.phone.startsWith(prefix)).text;
+  assert.notEqual(texts('7912'), texts('7913'), 'the two transliterations differ');
+  assert.ok(new Set(items.map((item) => item.id)).size < 30, 'some travelled together');
+  await own.close();
+  await demo.close();
+});

@@ -53,6 +53,10 @@ static struct config *read_good(const char *text)
     return config;
 }
 
+#define NOT_A_PROXY                                                                                                    \
+    "upstreams[0].proxy: is no proxy's address; must be http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with %XX " \
+    "for other characters than letters and digits in USER and PASSWORD (line 1)"
+
 static const struct {
     const char *text, *mistake; /* the whole report, without the "f: " in front of its only line */
 } wrong[] = {
@@ -179,6 +183,26 @@ static const struct {
       "upstreams[0].retry.first: is longer than retry.max; must be shorter or the same (line 1)" },
     { WITH_UPSTREAM("'extra':{'psw':'x'}"),
       "upstreams[0].extra.psw: is set by the gateway itself; leave it out (line 1)" },
+    { WITH_UPSTREAM("'extra':{'cost':'2'}"),
+      "upstreams[0].extra.cost: is set by the gateway itself; leave it out (line 1)" },
+    { WITH_ESME("'extra':{'translit':'1','op':'1'}"),
+      "esmes[0].extra.op: is set by the gateway itself; leave it out (line 1)" },
+    { WITH("'routes':[{'operator':'mts'}]"),
+      "routes[0].operator: is \"mts\", which is no operator; must be the name of one of operators (line 1)" },
+    { WITH("'operators':[{'name':'a','prefixes':['7901']},{'name':'b','prefixes':['7902','+7903']}]"),
+      "operators[1].prefixes[1]: is \"+7903\"; must be 1..20 digits, as \"7920\" (line 1)" },
+    { WITH("'operators':[{'name':'a','prefixes':['7901']},{'name':'b','prefixes':['7902','7901']}]"),
+      "operators: have the prefix 7901 twice, at \"a\" and \"b\"; keep one (line 1)" },
+    { WITH("'operators':[{'name':'a'},{'name':'a'}]"),
+      "operators[1].name: is \"a\", as in operators[0]; each must have its own (line 1)" },
+    /* a proxy holds a password: nothing of it is told */
+    { WITH_UPSTREAM("'proxy':'socks5://u:s3cret@10.0.0.1:1080'"), NOT_A_PROXY },
+    { WITH_UPSTREAM("'proxy':'http://10.0.0.1'"), NOT_A_PROXY },
+    { WITH_UPSTREAM("'proxy':'http://u:s3cret@:3128'"), NOT_A_PROXY },
+    { WITH_UPSTREAM("'proxy':'http://u:s/cret@10.0.0.1:3128'"), NOT_A_PROXY },
+    { WITH_UPSTREAM("'proxy':'http://u:s3cret@10.0.0.1:3128/x'"), NOT_A_PROXY },
+    { WITH_UPSTREAM("'proxy':'http://u:s cret@10.0.0.1:3128'"), NOT_A_PROXY },
+    { WITH_UPSTREAM("'proxy':'http://u:s3cret@10.0.0.1:99999'"), NOT_A_PROXY },
     /* the environment, and files */
     { WITH_ESME("'upstream':'${SMPPBRIDGE_TEST_NONE}'"),
       "esmes[0].upstream: needs the environment variable SMPPBRIDGE_TEST_NONE, which is not set; set it or write the "
@@ -363,6 +387,36 @@ static void callbacks_may_be_one_object(void **state)
     cfg_destroy(c);
 }
 
+static void a_proxy_is_reported_without_its_credentials(void **state)
+{
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 1 << 20);
+    struct config *c = read_good(WITH_UPSTREAM("'proxy':'http://who:s3cret@[::1]:3128'"));
+    assert_string_equal("http://who:s3cret@[::1]:3128", c->upstreams[0].proxy);
+    cfg_write_report(c, &out);
+    assert_non_null(strstr(buf_text(&out), "through the proxy [::1]:3128"));
+    assert_null(strstr(buf_text(&out), "s3cret"));
+    assert_null(strstr(buf_text(&out), "who"));
+    cfg_destroy(c);
+    buf_finish(&out);
+}
+
+static void prefixes_of_all_operators_are_one_sorted_list(void **state)
+{
+    (void)state;
+    struct config *c = read_good(WITH("'operators':[{'name':'b c','prefixes':['7910','791','79101234567']},"
+                                      "{'name':'a','prefixes':['7','7911']}],'routes':[{'operator':'b c'}]"));
+    static const char *const wanted[] = { "7", "a", "791", "b c", "7910", "b c", "79101234567", "b c", "7911", "a" };
+    assert_int_equal(5, c->prefix_count);
+    for (size_t i = 0; i < c->prefix_count; i++) {
+        assert_string_equal(wanted[i * 2], c->prefixes[i].digits);
+        assert_string_equal(wanted[i * 2 + 1], c->prefixes[i].operator_name);
+    }
+    cfg_destroy(c);
+}
+
 static void variables_are_filled_in(void **state)
 {
     (void)state;
@@ -422,6 +476,8 @@ static void write_member(const struct cfg_section *s, const struct cfg_row *row,
                  strcmp(row->path, "secret") != 0 ? ",'secret':'s'" : "");
     else if (strcmp(s->key, "routes") == 0)
         buf_addf(out, "{" MINIMAL ",'routes':[{%s}]}", member);
+    else if (strcmp(s->key, "operators") == 0)
+        buf_addf(out, "{" MINIMAL ",'operators':[{'name':'x',%s}]}", member);
     else
         buf_addf(out, "{" MINIMAL ",'incoming':[{'system_id':'shop',%s}]}", member);
 }
@@ -646,6 +702,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(callbacks_may_be_one_object),
         cmocka_unit_test(variables_are_filled_in),
         cmocka_unit_test(secrets_come_from_files),
+        cmocka_unit_test(a_proxy_is_reported_without_its_credentials),
+        cmocka_unit_test(prefixes_of_all_operators_are_one_sorted_list),
         cmocka_unit_test(every_default_round_trips),
         cmocka_unit_test(unbuilt_features_are_refused),
         cmocka_unit_test(durations_and_sizes),

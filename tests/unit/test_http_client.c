@@ -406,6 +406,33 @@ static void refused_tunnel_is_not_sent(void **state)
     stop();
 }
 
+static void wants_login(struct raw_conn *conn, const char *head, const char *body, size_t body_len)
+{
+    UNUSED(head);
+    UNUSED(body);
+    UNUSED(body_len);
+    raw_write(conn, "HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", 39);
+}
+
+/* The proxy has had the whole request, and passes it on to nobody; without a proxy 407 is an answer like any other. */
+static void what_a_proxy_refuses_is_not_sent(void **state)
+{
+    char address[64];
+
+    UNUSED(state);
+    start(wants_login, &(struct http_client_opts){ 0 });
+    assert_int_equal(0, post("/", "a=1", 1));
+    run_until(1);
+    assert_int_equal(HTTP_ANSWERED, last.outcome);
+    assert_int_equal(407, last.status);
+    snprintf(address, sizeof address, "http://u:p@127.0.0.1:%u", server.port);
+    http_client_configure(client, &(struct http_client_opts){ .proxy = address });
+    assert_int_equal(0, send_to("http://smsc.example/", "POST", "a=1", 1));
+    run_until(2);
+    assert_int_equal(HTTP_NOT_SENT, last.outcome);
+    stop();
+}
+
 static void by_path(struct raw_conn *conn, const char *head, const char *body, size_t body_len)
 {
     static const char half_head[] = "HTTP/1.1 200 OK\r\nContent-Le";
@@ -554,6 +581,7 @@ int main(void)
         cmocka_unit_test(unknown_name_is_not_sent),
         cmocka_unit_test(failed_handshake_is_not_sent),
         cmocka_unit_test(refused_proxy_is_not_sent),
+        cmocka_unit_test(what_a_proxy_refuses_is_not_sent),
         cmocka_unit_test(refused_tunnel_is_not_sent),
         cmocka_unit_test(whatever_may_have_been_read_is_unknown),
         cmocka_unit_test(redirects_are_answers),
