@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Daemon, has } from './lib/daemon.mjs';
+import { Relay } from './lib/pcap.mjs';
 import { freePort, idPattern, startWorld, textUpstream, until } from './lib/world.mjs';
 
 /** What Kannel fetches: each URL with its parameters, in order. */
@@ -106,25 +107,44 @@ class Kannel {
 for (const interfaceVersion of ['34', '33'])
   describe(`Kannel bound with interface version ${interfaceVersion}`, { skip: has('bearerbox') ? false : 'Kannel is not installed' }, () => {
     let world, local, kannel;
+    const relay = new Relay(); // between the two: what it saw is the order on the wire
     before(async () => {
       world = await startWorld();
       local = await listener();
-      kannel = await new Kannel().start(world.gateway.port, local.url, interfaceVersion);
+      kannel = await new Kannel().start(await relay.listen(world.gateway.port), local.url, interfaceVersion);
     });
     after(async () => {
       await kannel?.stop();
+      relay.close();
       local?.close();
       await world?.end();
     });
 
-    /** All reports for what was sent under `key`, once the final one is there. */
-    const reports = async (key, count = 1) => {
-      await until(`${count} final report(s) for ${key}`, () => finals(key).length >= count);
-      return local.calls.filter((c) => c.path === '/dlr' && c.key === key);
-    };
+    /** The reports for what was sent under `key`, once accepted (8) and final (1, 2) are there: the accepted one first.
+     * smsbox fetches each on a connection of its own, a kept one or a new one, so on a busy machine the final one may
+     * arrive first; in what order the gateway told it is for overtaking() to judge. */
+    const reports = (key) =>
+      until(`both reports for ${key}`, () => {
+        const all = local.calls.filter((c) => c.path === '/dlr' && c.key === key);
+        return all.some((c) => c.type === '8') && finals(key).length > 0 && all.sort((a, b) => b.type - a.type);
+      });
     const finals = (key) => local.calls.filter((c) => c.path === '/dlr' && c.key === key && ['1', '2'].includes(c.type));
     const send = (key, parameters) =>
       kannel.send({ from: '13013', 'dlr-mask': '31', 'dlr-url': `${local.url}/dlr?key=${key}&type=%d&id=%F&text=%A`, ...parameters });
+    /** Receipts that stood on the wire before the answer that names them, and how many did not. */
+    const overtaking = () => {
+      const answered = new Set();
+      const early = [];
+      let late = 0;
+      for (const { id, raw } of relay.pdus()) {
+        if (id === 0x80000004) answered.add(raw.toString('latin1', 16, raw.length - 1));
+        if (id !== 0x00000005) continue;
+        const named = /id:(\w+) sub:/.exec(raw.toString('latin1'))?.[1];
+        if (named && answered.has(named)) late++;
+        else if (named) early.push(named);
+      }
+      return { early, late };
+    };
     const upstream = async (phone) => (await world.simulator.get(`/lab/messages?phone=${phone}`)).items.reverse();
 
     test('a message goes out and its delivery report comes back', async () => {
@@ -168,6 +188,9 @@ for (const interfaceVersion of ['34', '33'])
     test('fifty at once, a report for each', async () => {
       await Promise.all(Array.from({ length: 50 }, (_, i) => send(`many${i}`, { to: `7999100${1000 + i}`, text: `number ${i}` })));
       for (let i = 0; i < 50; i++) assert.deepEqual((await reports(`many${i}`)).map((c) => c.type), ['8', '1']);
+      const { early, late } = overtaking();
+      assert.deepEqual(early, [], 'a receipt before its answer on the wire');
+      assert.ok(late >= 50, `${late} receipts seen on the wire`);
     });
 
     test('an incoming message reaches the service behind smsbox', async () => {

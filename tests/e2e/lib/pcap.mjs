@@ -35,7 +35,7 @@ export class Relay {
 
   close() {
     for (const socket of this.sockets) socket.destroy();
-    this.server.close();
+    this.server?.close();
   }
 
   /** Whole PDUs that passed, by the length they state. */
