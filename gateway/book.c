@@ -39,6 +39,8 @@ struct book {
     struct row leaving; /* will be forgotten; a look-up under way may still hold an older copy */
     size_t max_items, max_bytes, bytes;
     uint64_t fetches_begun, fetches_ended;
+    book_keep_fn *keep; /* NULL: everything unpinned may be forgotten */
+    void *keep_owner;
 };
 
 struct fetch {
@@ -59,6 +61,8 @@ struct book *book_create(struct store *store, size_t max_items, size_t max_bytes
     book->max_bytes = max_bytes;
     return book;
 }
+
+enum { LOOK_AT = 8 }; /* for one that may be forgotten; those that may not are few */
 
 static void row_append(struct row *row, struct item *item)
 {
@@ -106,6 +110,12 @@ static void leave(struct book *book, struct item *item)
     item->leaving = true;
     item->leaves_after = book->fetches_begun;
     row_append(&book->leaving, item);
+}
+
+void book_set_keep(struct book *book, book_keep_fn *keep, void *owner)
+{
+    book->keep = keep;
+    book->keep_owner = owner;
 }
 
 void book_destroy(struct book *book)
@@ -173,11 +183,18 @@ void book_unpin(struct book *book, struct item *item)
         return;
     }
     row_append(&book->used, item);
-    while (book->used.count > book->max_items || (book->used.bytes > book->max_bytes && book->used.count > 1)) {
+    unsigned kept = 0;
+    while (kept < LOOK_AT &&
+           (book->used.count > book->max_items || (book->used.bytes > book->max_bytes && book->used.count > 1))) {
         struct item *last = book->used.oldest;
 
         row_remove(&book->used, last);
-        leave(book, last);
+        if (book->keep == NULL || !book->keep(book->keep_owner, last)) {
+            leave(book, last);
+            continue;
+        }
+        row_append(&book->used, last);
+        kept++;
     }
 }
 

@@ -35,6 +35,7 @@ struct item {
     struct smpp_ticket ticket;
     struct smpp_session_ref avoid;
     uint64_t answer_at_ms;      /* mono: not answered before; 0 at once */
+    uint64_t waits_since_ms;    /* mono: its delivery waits for its answer to leave; 0 not */
     uint64_t taken_ns;          /* mono, when that request came; 0 unknown */
     bool leaving;               /* unpinned and to be forgotten once no look-up under way can bring an old copy back */
     uint64_t leaves_after;      /* the last look-up that could */
@@ -46,6 +47,10 @@ struct book;
 
 /* Up to `max_items` unpinned messages of at most `max_bytes` together. */
 struct book *book_create(struct store *store, size_t max_items, size_t max_bytes);
+/* Asked before an item is forgotten for room: true keeps it, above the ceiling if need be, because it knows something that
+ * the store does not and that is still needed. Must not touch the book. */
+typedef bool book_keep_fn(void *owner, struct item *item);
+void book_set_keep(struct book *book, book_keep_fn *keep, void *owner);
 void book_destroy(struct book *book);
 /* Takes the message; the item is pinned once. NULL when out of memory (then the message is destroyed). */
 struct item *book_add_take(struct book *book, struct message *m);

@@ -3,8 +3,8 @@
  * deliver.c - receipts and incoming messages on their way to the ESME.
  *
  * Each account has one line of ids; a pump hands them to bound receivers in turn while their windows have room. A
- * delivery ends in exactly one way (on_end): delivered, refused for good, or due again later from the store. A receipt
- * waits while the submit_sm_resp of its message has not left yet.
+ * delivery ends in exactly one way (on_end): delivered, refused for good, or due again later from the store. A receipt,
+ * or a notification, waits while the submit_sm_resp of its message has not left yet.
  */
 #include "gateway/extra.h"
 #include "gateway/internal.h"
@@ -15,6 +15,8 @@
 enum {
     FETCH_IDS = 256,
     RETRY_MAX_MS = 300000,
+    ANSWER_SOON_MS = 100, /* so long the line waits for an answer to leave; then the others go first */
+    ANSWER_AGAIN_MS = 500,
     UNANSWERED_MAX = 3,   /* deliveries in a row without an answer before a session counts as dead */
     TRIM_EVERY_MS = 10000 /* to look at the age of what is not in memory */
 };
@@ -299,6 +301,36 @@ static void trail_delivery(const struct account *account, const struct item *ite
     trail_add(gw->watch.trail, item->m->id, TRAIL_DELIVER, session == NULL ? 0 : session->n, item->m->p.deliver_tries);
 }
 
+bool deliver_is_answered(struct gateway *gw, struct item *item)
+{
+    if (!item->has_ticket)
+        return true;
+    if (!item->answered && item->m->kind == MESSAGE_NOTE) { /* it has the ticket of the message it tells about */
+        const struct item *leader = book_find(gw->book, item->m->p.leader);
+
+        item->answered = leader == NULL || leader->answered; /* an unanswered one is pinned */
+    }
+    return item->answered && answer_left(gw, &item->ticket);
+}
+
+/* The front's answer is still held back, or stuck on a session that does not read. True: it was set aside, so that it
+ * does not hold up what is behind it. A message with notifications keeps its place: they come before its receipt. */
+static bool wait_for_answer(struct account *account, struct item *item)
+{
+    uint64_t now_ms = clock_mono_ms();
+    bool in_order = item->m->kind == MESSAGE_NOTE || (item->m->registered_delivery & REG_INTERMEDIATE) != 0;
+
+    if (item->waits_since_ms == 0)
+        item->waits_since_ms = now_ms;
+    if (in_order || now_ms - item->waits_since_ms < ANSWER_SOON_MS ||
+        heap_push(&account->gateway->due, clock_wall_ms() + ANSWER_AGAIN_MS, item->m->id) != 0)
+        return false;
+    lane_pop(&account->deliveries);
+    pace_count(account);
+    account->postponed++;
+    return true;
+}
+
 void deliver_pump(struct account *account)
 {
     struct gateway *gw = account->gateway;
@@ -323,7 +355,9 @@ void deliver_pump(struct account *account)
             take_off(account, item, RECEIPT_DROPPED, "operator");
             continue;
         }
-        if (item->has_ticket && (!item->answered || !answer_left(gw, &item->ticket))) {
+        if (!deliver_is_answered(gw, item)) {
+            if (wait_for_answer(account, item))
+                continue;
             gw->pump_deliveries = true; /* at the end of this turn the answer has left */
             return;
         }

@@ -190,6 +190,14 @@ static void start_turns(struct gateway *gw)
     uv_timer_start(&gw->tick, on_tick, TICK_MS, TICK_MS);
 }
 
+/* The store does not know of tickets: without its own, a receipt could leave before its answer. */
+static bool keep_in_book(void *owner, struct item *item)
+{
+    struct gateway *gw = owner;
+
+    return !gw->stopped && !deliver_is_answered(gw, item);
+}
+
 static int start(struct gateway *gw, char why[256])
 {
     struct store_opts opts = { .url = gw->config->store.url, .keep_text = gw->config->store.keep_text_ms > 0 };
@@ -203,6 +211,8 @@ static int start(struct gateway *gw, char why[256])
     if (err != 0)
         return err;
     gw->book = book_create(gw->store, BOOK_ITEMS, BOOK_BYTES);
+    if (gw->book != NULL)
+        book_set_keep(gw->book, keep_in_book, gw);
     gw->account_of = calloc(65536, sizeof(struct account *));
     gw->upstream_of = calloc(65536, sizeof(struct upstream *));
     if (gw->book == NULL || gw->account_of == NULL || gw->upstream_of == NULL)

@@ -447,6 +447,8 @@ void reconcile_tick(struct upstream *up, uint64_t now_ms);
 /* deliver.c */
 void deliver_add(struct gateway *gw, struct account *account, uint64_t id, bool front);
 void deliver_pump(struct account *account);
+/* Has the answer to the request that brought this item left, or is there none to wait for? */
+bool deliver_is_answered(struct gateway *gw, struct item *item);
 void deliver_on_end(void *owner, const struct smpp_session_info *session, uint64_t cookie, enum smpp_deliver_end how,
                     uint32_t status);
 void deliver_trim(struct account *account, int64_t now_ms);

@@ -7,7 +7,7 @@
  * is answered here: the caller's `done` comes when the change is durable, also for a repeat that overtook the commit of
  * the first.
  */
-#include "gateway/internal.h"
+#include "gateway/pace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,9 +69,10 @@ static void on_passed(void *owner, uint64_t cookie, int err)
         done.fn(done.owner, done.cookie, err);
 }
 
-/* The intermediate notification about `m`, in the book and given to the store. NULL: not made, the status stands alone. */
-static struct item *make_note(struct gateway *gw, const struct message *m, const struct report *report, unsigned flags)
+/* The intermediate notification about `item`, in the book and given to the store. NULL: not made, the status stands alone. */
+static struct item *make_note(struct gateway *gw, const struct item *item, const struct report *report, unsigned flags)
 {
+    const struct message *m = item->m;
     struct message facts = *m;
 
     facts.id = facts.p.id = store_next_id(gw->store);
@@ -94,6 +95,11 @@ static struct item *make_note(struct gateway *gw, const struct message *m, const
         note->m->p.state = MESSAGE_CLOSED;
         book_unpin(gw->book, note);
         note = NULL;
+    }
+    if (note != NULL && item->has_ticket) { /* so that it does not overtake the answer either */
+        note->has_ticket = true;
+        note->answered = item->answered;
+        note->ticket = item->ticket;
     }
     return note;
 }
@@ -120,9 +126,10 @@ static int record_passing(struct gateway *gw, struct item *item, const struct re
         return err;
     }
     book_pin(gw->book, item);
+    pace_answer(gw, item, STATUS_ROK); /* the upstream has had it: the answer goes before any notification */
     if (m->kind == MESSAGE_MT && (m->registered_delivery & REG_INTERMEDIATE) != 0) {
         /* the same turn, so the same batch: the note is durable when the status is */
-        struct item *note = make_note(gw, m, report, flags);
+        struct item *note = make_note(gw, item, report, flags);
 
         passing->note = note == NULL ? 0 : note->m->id;
     }

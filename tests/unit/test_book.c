@@ -94,6 +94,32 @@ static void the_ceiling_forgets_the_oldest_unpinned(void **state)
     assert_null(book_find(book, 4));
 }
 
+static bool keeps_ticket(void *owner, struct item *item)
+{
+    (void)owner;
+    return item->has_ticket;
+}
+
+static void what_must_stay_is_kept_above_the_ceiling(void **state)
+{
+    (void)state;
+    book_set_keep(book, keeps_ticket, NULL);
+    for (uint64_t id = 1; id <= 6; id++) {
+        struct item *item = book_add_take(book, make(id));
+
+        item->has_ticket = id <= 5;
+        book_unpin(book, item);
+    }
+    for (uint64_t id = 1; id <= 5; id++)
+        assert_non_null(book_find(book, id));
+    assert_null(book_find(book, 6)); /* the first that may go */
+    assert_int_equal(5, book_count(book));
+    book_find(book, 3)->has_ticket = false;
+    book_unpin(book, book_add_take(book, make(7)));
+    assert_null(book_find(book, 3));
+    assert_int_equal(4, book_count(book));
+}
+
 static void a_closed_message_is_forgotten_by_its_last_unpin(void **state)
 {
     struct item *item = book_add_take(book, make(1));
@@ -136,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_ceiling_forgets_the_oldest_unpinned, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_must_stay_is_kept_above_the_ceiling, setup, teardown),
         cmocka_unit_test_setup_teardown(a_closed_message_is_forgotten_by_its_last_unpin, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_forgotten_can_be_fetched, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_read_meanwhile_does_not_replace_the_one_in_the_book, setup, teardown),
