@@ -402,7 +402,7 @@ static void try_later(struct gateway *gw, struct account *account, struct item *
     if (wait > RETRY_MAX_MS)
         wait = RETRY_MAX_MS;
     account->postponed++;
-    if (heap_push(&gw->due, clock_wall_ms() + (int64_t)wait, item->m->id) != 0) {
+    if (gateway_look_in(gw, wait, item->m->id) != 0) {
         account->postponed--;
         deliver_add(gw, account, item->m->id, false);
     }
@@ -501,7 +501,16 @@ void deliver_on_end(void *owner, const struct smpp_session_info *session, uint64
 
 /* --- ceilings and operators ----------------------------------------------------------------------------------------- */
 
-void deliver_trim(struct account *account, int64_t now_ms)
+/* How long this delivery has waited. Whether its outcome was known before a jump of the clock or after it is not stored:
+ * the shorter time counts. */
+static int64_t waited_ms(struct gateway *gw, const struct message *m)
+{
+    int64_t wall_ms = era_wall_ms(gw), then_ms = era_now_ms(gw, m->id);
+
+    return (then_ms < wall_ms ? then_ms : wall_ms) - waiting_since_ms(m);
+}
+
+void deliver_trim(struct account *account)
 {
     struct gateway *gw = account->gateway;
     uint64_t mono_ms = clock_mono_ms();
@@ -527,7 +536,7 @@ void deliver_trim(struct account *account, int64_t now_ms)
             take_off(account, item, RECEIPT_DROPPED, "operator");
         else if (over)
             take_off(account, item, RECEIPT_DROPPED, "receipt_max");
-        else if (now_ms - since_ms >= (int64_t)account->cfg->receipt_hold_ms)
+        else if (waited_ms(gw, item->m) >= (int64_t)account->cfg->receipt_hold_ms)
             take_off(account, item, RECEIPT_DROPPED, "receipt_hold");
         else
             return;

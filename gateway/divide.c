@@ -118,8 +118,7 @@ static int make_pieces(struct gateway *gw, const struct message *m, const bool h
 
 static void check_later(struct gateway *gw, uint64_t id)
 {
-    if (heap_push(&gw->due, clock_wall_ms() + AGAIN_MS, id) != 0)
-        log_error("message waits until the next start", "msg=%llu", (unsigned long long)id);
+    (void)gateway_look_in(gw, AGAIN_MS, id);
 }
 
 void divide_start(struct gateway *gw, struct item *item)

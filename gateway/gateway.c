@@ -41,6 +41,15 @@ void gateway_saved(void *owner, uint64_t cookie, int err)
 
 /* --- the turn ----------------------------------------------------------------------------------------------------- */
 
+int gateway_look_in(struct gateway *gw, uint64_t wait_ms, uint64_t id)
+{
+    int err = heap_push(&gw->later, (int64_t)(clock_mono_ms() + wait_ms), id);
+
+    if (err != 0)
+        log_error("message waits until the next start", "msg=%llu", (unsigned long long)id);
+    return err;
+}
+
 static void on_linger(uv_timer_t *timer)
 {
     UNUSED(timer); /* waking up is enough: the turn's end pumps */
@@ -96,8 +105,8 @@ static void on_due_read(void *owner, uint64_t cookie, int err)
     struct item *item = book_find(gw->book, cookie);
 
     if (item == NULL) {
-        if (err != 0 && heap_push(&gw->due, clock_wall_ms() + 1000, cookie) != 0)
-            log_error("message waits until the next start", "msg=%llu", (unsigned long long)cookie);
+        if (err != 0)
+            (void)gateway_look_in(gw, 1000, cookie);
         return;
     }
     struct message *m = item->m;
@@ -111,8 +120,10 @@ static void on_due_read(void *owner, uint64_t cookie, int err)
         if (item == NULL)
             return;
     }
-    if ((m->p.state == MESSAGE_SCHEDULED || m->p.state == MESSAGE_QUEUED) && m->p.due_ms > clock_wall_ms()) {
-        /* put off since: its other entry is the one that counts */
+    if (m->p.state == MESSAGE_SCHEDULED && m->p.due_ms > clock_wall_ms()) {
+        /* put off since, or the clock was set back */
+        if (heap_push(&gw->due, m->p.due_ms, cookie) != 0)
+            log_error("message waits until the next start", "msg=%llu", (unsigned long long)cookie);
     } else if (m->p.state == MESSAGE_SCHEDULED && read_sm_needs_division(m)) {
         divide_due(gw, item);
     } else if (m->p.state == MESSAGE_PART) {
@@ -131,20 +142,27 @@ static void on_due_read(void *owner, uint64_t cookie, int err)
     }
 }
 
-static void on_tick(uv_timer_t *timer)
+static void look_at_due(struct gateway *gw, struct heap *heap, int64_t now_ms)
 {
-    struct gateway *gw = timer->data;
-    uint64_t now_ms = clock_mono_ms();
-    int64_t wall_ms = clock_wall_ms();
     struct heap_entry entry;
-    struct account *account, *next;
 
-    for (unsigned i = 0; i < 1000 && heap_pop(&gw->due, wall_ms, &entry); i++) {
+    for (unsigned i = 0; i < 1000 && heap_pop(heap, now_ms, &entry); i++) {
         if (book_find(gw->book, entry.id) != NULL)
             on_due_read(gw, entry.id, 0);
         else if (book_fetch(gw->book, &entry.id, 1, on_due_read, gw, entry.id) != 0)
             on_due_read(gw, entry.id, ERR_BUSY);
     }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct gateway *gw = timer->data;
+    uint64_t now_ms = clock_mono_ms();
+    int64_t wall_ms = era_wall_ms(gw);
+    struct account *account, *next;
+
+    look_at_due(gw, &gw->due, wall_ms);
+    look_at_due(gw, &gw->later, (int64_t)now_ms);
     for (struct upstream *up = gw->upstreams; up != NULL; up = up->next)
         upstream_tick(up, now_ms);
     account_ask_tick(gw, now_ms);
@@ -152,7 +170,7 @@ static void on_tick(uv_timer_t *timer)
     {
         account->meters.queued->value = (double)account->queued;
         account->meters.backlog->value = (double)(account->deliveries.count + account->postponed + account->delivering);
-        deliver_trim(account, wall_ms);
+        deliver_trim(account);
         deliver_pump(account);
     }
 }
@@ -389,6 +407,7 @@ void gateway_destroy(struct gateway *gw)
     join_finish(gw);
     book_destroy(gw->book);
     heap_finish(&gw->due);
+    heap_finish(&gw->later);
     heap_finish(&gw->paced);
     watch_finish(&gw->watch);
     free(gw->config_file);

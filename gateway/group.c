@@ -60,8 +60,7 @@ void group_finish(struct gateway *gw)
 
 static void due_again(struct gateway *gw, uint64_t id)
 {
-    if (heap_push(&gw->due, clock_wall_ms() + AGAIN_MS, id) != 0)
-        log_error("message waits until the next start", "msg=%llu", (unsigned long long)id);
+    (void)gateway_look_in(gw, AGAIN_MS, id);
 }
 
 /* --- followers ---------------------------------------------------------------------------------------------------- */

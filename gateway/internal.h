@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "gateway/book.h"
+#include "gateway/era.h"
 #include "gateway/gateway.h"
 #include "gateway/heap.h"
 #include "gateway/keeping.h"
@@ -157,9 +158,10 @@ struct send { /* one request upstream; in memory while any member is open and th
     bool ask_all;    /* answers about some members differed: all are asked about */
     bool asking;     /* a status request is under way, about the member asked_id */
     uint64_t asked_id;
-    uint8_t url, ask_url; /* of its last request, of its last question */
-    int64_t unclear_ms;   /* wall: since when its outcome is unknown */
-    int64_t at_ms, replied_ms;
+    uint8_t url, ask_url;      /* of its last request, of its last question */
+    uint64_t unclear_ms;       /* mono: since when its outcome is unknown, 0 not */
+    int64_t at_ms, replied_ms; /* wall */
+    uint64_t left_ms;          /* mono: at_ms of a request of this run, 0 an earlier one */
     int32_t error;
     int64_t cost_e6;
     size_t member_count, open_count;
@@ -196,7 +198,8 @@ struct gateway {
     struct send **starting; /* gathered in this turn */
     size_t starting_count, starting_size;
     struct heap paced;         /* (mono ms, id): answers held back */
-    struct heap due;           /* (wall ms, id): scheduled sends, retries, postponed deliveries */
+    struct heap due;           /* (wall ms, id): scheduled sends */
+    struct heap later;         /* (mono ms, id): retries, parts that wait, postponed deliveries */
     struct failures *failures; /* logins, account.c */
     struct gateway_meters meters;
     struct buf scratch;        /* text under conversion */
@@ -225,6 +228,7 @@ struct gateway {
     struct admin *admin;
     struct watch watch;
     struct keeping keeping;
+    struct era era;
     struct store_stats store_seen;
     const struct gateway_lab *lab; /* NULL: no lab */
     struct config **retired;       /* reload.c: older configurations that removed upstreams still look at */
@@ -341,7 +345,7 @@ void money_tick(struct upstream *up, uint64_t now_ms);
 /* Ends what has waited longer than its validity or give_up, also while nothing can be sent. */
 void sweep_tick(struct upstream *up);
 /* Has this queued message waited too long? Then it has ended now. */
-bool sweep_expired(struct upstream *up, struct item *item, int64_t now_ms);
+bool sweep_expired(struct upstream *up, struct item *item);
 
 /* send.c */
 struct send *send_create(struct gateway *gw, struct upstream *up, uint64_t upid, size_t member_count);
@@ -383,8 +387,8 @@ int outcome_reached(struct gateway *gw, struct item *item, const struct outcome 
 void outcome_keep(struct gateway *gw, struct item *item, const struct outcome *outcome);
 /* What a status code of the aggregator means; false for a code that is none. *out_final 0: not final yet. */
 bool outcome_of_status(int status, enum smpp_message_state *out_final);
-/* Back into its queue, not before `due_ms` (wall; 0 = now). */
-void outcome_requeue(struct gateway *gw, struct item *item, int64_t due_ms, bool front);
+/* Back into its queue after `wait_ms` (0: now, at its front or its end). */
+void outcome_requeue(struct gateway *gw, struct item *item, uint64_t wait_ms, bool front);
 
 /* event.c */
 void event_on_request(void *owner, struct http_exchange *exchange, const struct http_request_in *request);
@@ -451,7 +455,7 @@ void deliver_pump(struct account *account);
 bool deliver_is_answered(struct gateway *gw, struct item *item);
 void deliver_on_end(void *owner, const struct smpp_session_info *session, uint64_t cookie, enum smpp_deliver_end how,
                     uint32_t status);
-void deliver_trim(struct account *account, int64_t now_ms);
+void deliver_trim(struct account *account);
 /* A receiver has bound: what waited for it leaves at deliver_rate. */
 void deliver_on_bound(struct account *account);
 /* Drops everything that waits for this account. Returns how many deliveries that is. */
@@ -462,6 +466,9 @@ int deliver_redeliver(struct gateway *gw, uint64_t id, struct store_done done) M
 
 /* resume.c */
 int resume_all(struct gateway *gw) MUST_CHECK;
+
+/* gateway.c: the message is looked at again after `wait_ms`, or at the next start when memory is out (said here). */
+int gateway_look_in(struct gateway *gw, uint64_t wait_ms, uint64_t id);
 
 /* Unpins the item named by the cookie: the callback of changes nobody else waits for. */
 void gateway_saved(void *owner, uint64_t cookie, int err);

@@ -35,10 +35,10 @@ struct set {
     size_t count, size;
     unsigned present; /* different numbers */
     uint8_t total;
-    bool joined;     /* remembered only */
-    bool joining;    /* its parts are being read */
-    uint64_t leader; /* only if joined */
-    int64_t forget_ms;
+    bool joined;        /* remembered only */
+    bool joining;       /* its parts are being read */
+    uint64_t leader;    /* only if joined */
+    uint64_t forget_ms; /* mono */
     struct set *next_joined;
     UT_hash_handle hh;
 };
@@ -83,7 +83,7 @@ static void set_drop(struct joins *j, struct set *set)
 }
 
 /* Joined sets leave the list oldest first; one that was replaced has left the table before. */
-static void forget_joined(struct joins *j, int64_t now_ms)
+static void forget_joined(struct joins *j, uint64_t now_ms)
 {
     while (j->joined_first != NULL && j->joined_first->forget_ms <= now_ms) {
         struct set *set = j->joined_first;
@@ -100,7 +100,7 @@ static void remember(struct joins *j, struct set *set, uint64_t leader)
     set->joined = true;
     set->joining = false;
     set->leader = leader;
-    set->forget_ms = clock_wall_ms() + REMEMBER_MS;
+    set->forget_ms = clock_mono_ms() + REMEMBER_MS;
     set->next_joined = NULL;
     if (j->joined_last != NULL)
         j->joined_last->next_joined = set;
@@ -186,12 +186,6 @@ static int set_add(struct set *set, struct part part)
     set->parts[set->count++] = part;
     set->present += !part.repeated;
     return 0;
-}
-
-static void due_at(struct gateway *gw, int64_t due_ms, uint64_t id)
-{
-    if (heap_push(&gw->due, due_ms, id) != 0)
-        log_error("part waits until the next start", "msg=%llu", (unsigned long long)id);
 }
 
 /* --- joined ------------------------------------------------------------------------------------------------------- */
@@ -326,7 +320,7 @@ static void on_parts_read(void *owner, uint64_t cookie, int err)
     else if (set != NULL)
         set->joining = false;
     if (!whole) /* one was cancelled meanwhile, or could not be read: looked at again when due */
-        due_at(gw, clock_wall_ms() + AGAIN_MS, g->parts[0].id);
+        (void)gateway_look_in(gw, AGAIN_MS, g->parts[0].id);
     free(items);
     free(g);
 }
@@ -337,7 +331,7 @@ static void complete(struct gateway *gw, struct set *set)
     uint64_t *ids = malloc(set->count * sizeof *ids);
 
     if (g == NULL || ids == NULL) {
-        due_at(gw, clock_wall_ms() + AGAIN_MS, set->parts[0].id);
+        (void)gateway_look_in(gw, AGAIN_MS, set->parts[0].id);
         free(g);
         free(ids);
         return;
@@ -352,7 +346,7 @@ static void complete(struct gateway *gw, struct set *set)
     if (book_fetch(gw->book, ids, set->count, on_parts_read, g, 0) == 0) {
         set->joining = true;
     } else {
-        due_at(gw, clock_wall_ms() + AGAIN_MS, set->parts[0].id);
+        (void)gateway_look_in(gw, AGAIN_MS, set->parts[0].id);
         free(g);
     }
     free(ids);
@@ -360,16 +354,23 @@ static void complete(struct gateway *gw, struct set *set)
 
 /* --- arrival ------------------------------------------------------------------------------------------------------ */
 
-static void add_part(struct gateway *gw, struct item *item, int64_t due_ms)
+static uint64_t left_ms(struct gateway *gw, const struct message *part)
+{
+    int64_t now_ms = era_now_ms(gw, part->id);
+
+    return part->p.due_ms > now_ms ? (uint64_t)(part->p.due_ms - now_ms) : 0;
+}
+
+static void add_part(struct gateway *gw, struct item *item, uint64_t wait_ms)
 {
     struct joins *j = joins_of(gw);
     const struct message *m = item->m;
     struct part part = { m->id, hash_of(m), m->part_number, false };
 
-    due_at(gw, due_ms, m->id);
+    (void)gateway_look_in(gw, wait_ms, m->id);
     if (j == NULL)
         return; /* it will be due */
-    forget_joined(j, clock_wall_ms());
+    forget_joined(j, clock_mono_ms());
     struct set *set = set_find(gw, m);
     struct part *same = set == NULL ? NULL : part_numbered(set, part.number);
     if (set != NULL && set_has(set, part.id))
@@ -396,7 +397,7 @@ static void add_part(struct gateway *gw, struct item *item, int64_t due_ms)
 
 void join_stored(struct gateway *gw, struct item *item)
 {
-    add_part(gw, item, item->m->p.due_ms);
+    add_part(gw, item, left_ms(gw, item->m));
 }
 
 void join_forget(struct gateway *gw, const struct message *part)
@@ -449,7 +450,7 @@ static void on_expired_read(void *owner, uint64_t cookie, int err)
         else if (item != NULL)
             expire_one(g->gw, item);
         else if (err != 0)
-            due_at(g->gw, clock_wall_ms() + AGAIN_MS, g->parts[i].id);
+            (void)gateway_look_in(g->gw, AGAIN_MS, g->parts[i].id);
     }
     free(g);
 }
@@ -474,7 +475,7 @@ static void expire(struct gateway *gw, struct set *set)
         err = book_fetch(gw->book, ids, set->count, on_expired_read, g, 0);
     }
     if (err != 0) {
-        due_at(gw, clock_wall_ms() + AGAIN_MS, set->parts[0].id);
+        (void)gateway_look_in(gw, AGAIN_MS, set->parts[0].id);
         free(g);
     } else {
         set_drop(gw->joins, set);
@@ -503,7 +504,7 @@ void join_resume(struct gateway *gw, const struct progress *p)
     struct joins *j = joins_of(gw);
 
     if (j == NULL || lane_push(&j->resumed, p->id) != 0)
-        due_at(gw, p->due_ms, p->id);
+        (void)gateway_look_in(gw, RESUMED_MS, p->id);
 }
 
 struct resuming {
@@ -516,16 +517,15 @@ static void on_resumed_read(void *owner, uint64_t cookie, int err)
 {
     struct resuming *r = owner;
     struct gateway *gw = r->gw;
-    int64_t soon_ms = clock_wall_ms() + RESUMED_MS;
 
     UNUSED(cookie);
     for (size_t i = 0; i < r->count; i++) {
         struct item *item = book_find(gw->book, r->ids[i]);
 
         if (item != NULL && item->m->p.state == MESSAGE_PART)
-            add_part(gw, item, item->m->p.due_ms < soon_ms ? soon_ms : item->m->p.due_ms);
+            add_part(gw, item, left_ms(gw, item->m) < RESUMED_MS ? RESUMED_MS : left_ms(gw, item->m));
         else if (item == NULL && err != 0)
-            due_at(gw, clock_wall_ms() + AGAIN_MS, r->ids[i]);
+            (void)gateway_look_in(gw, AGAIN_MS, r->ids[i]);
     }
     free(r);
     join_resumed(gw);

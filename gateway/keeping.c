@@ -8,7 +8,7 @@
 
 #include "gateway/internal.h"
 
-enum { EXPIRE_EVERY_MS = 60000, JUMP_MS = 5000 };
+enum { EXPIRE_EVERY_MS = 60000 };
 
 static void expire(struct gateway *gw, uint64_t now_ms)
 {
@@ -20,7 +20,7 @@ static void expire(struct gateway *gw, uint64_t now_ms)
     gw->keeping.next_expire_ms = now_ms + EXPIRE_EVERY_MS;
     store_expire_texts(gw->store, keep_text_ms == CFG_ALWAYS ? 0 : clock_wall_ms() - (int64_t)keep_text_ms);
     if (keep_ms > 0)
-        store_expire(gw->store, clock_wall_ms() - keep_ms);
+        store_expire(gw->store, era_retention_ms(gw) - keep_ms);
 }
 
 static void look_at_store(struct gateway *gw)
@@ -33,17 +33,9 @@ static void look_at_store(struct gateway *gw)
     else if (!sick && gw->keeping.store_was_sick)
         log_warn("the store can be written again", "waiting=%zu", store_waiting(gw->store));
     gw->keeping.store_was_sick = sick;
-}
-
-static void look_at_clock(struct gateway *gw, uint64_t now_ms)
-{
-    int64_t offset = clock_wall_ms() - (int64_t)now_ms;
-    int64_t jump = offset - gw->keeping.wall_offset_ms;
-
-    if (gw->keeping.has_offset && (jump > JUMP_MS || jump < -JUMP_MS))
-        log_warn("the wall clock has jumped", "by_ms=%lld", (long long)jump);
-    gw->keeping.wall_offset_ms = offset;
-    gw->keeping.has_offset = true;
+    /* Only a commit that succeeds shows that it is well again, and nobody may be left who asks for one. */
+    if (sick && store_meta_set(gw->store, "probe", clock_wall_ms(), STORE_PLAIN) != 0)
+        return; /* kept changes wait: they are tried again by themselves */
 }
 
 static size_t open_descriptors(void)
@@ -78,6 +70,6 @@ void keeping_beat(struct gateway *gw)
 
     expire(gw, now_ms);
     look_at_store(gw);
-    look_at_clock(gw, now_ms);
+    (void)era_wall_ms(gw); /* says so when it has jumped */
     look_at_descriptors(gw, now_ms);
 }

@@ -13,8 +13,6 @@ struct gateway;
 struct keeping {
     uint64_t next_expire_ms; /* mono */
     bool store_was_sick;
-    int64_t wall_offset_ms; /* wall minus mono: its change is a jump of the wall clock */
-    bool has_offset;
     bool few_descriptors;
 };
 

@@ -15,6 +15,11 @@ static struct metric *histogram(const char *name, const char *help, const char *
     return m;
 }
 
+static struct metric_cell *single(enum metric_kind kind, const char *name, const char *help)
+{
+    return metric_cell(metric_register(kind, name, help, ""), NULL);
+}
+
 void meters_register(struct gateway_meters *m)
 {
     struct metric *build =
@@ -48,6 +53,12 @@ void meters_register(struct gateway_meters *m)
     m->submit =
         histogram("smppbridge_submit_seconds", "From submit_sm to its answer.", "", seconds, ARRAY_LEN(seconds));
     m->submit_seconds = metric_cell(m->submit, NULL);
+    m->store_failures = single(METRIC_COUNTER, "smppbridge_store_failures_total", "Commits that failed.");
+    m->store_writable = single(METRIC_GAUGE, "smppbridge_store_writable", "1 while the last commit succeeded.");
+    m->clock_jumps =
+        single(METRIC_COUNTER, "smppbridge_clock_jumps_total", "Jumps of the wall clock by more than five seconds.");
+    m->descriptors = single(METRIC_GAUGE, "process_open_fds", "Open file descriptors.");
+    m->descriptors_most = single(METRIC_GAUGE, "process_max_fds", "The most of them there may be.");
 }
 
 void meters_count(struct metric *m, const char *a, const char *b)

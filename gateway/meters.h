@@ -19,6 +19,7 @@ struct gateway_meters {
     struct metric *trouble;   /* what */
     struct metric *upstream_seconds, *batch, *balance, *commit, *submit;
     struct metric_cell *submit_seconds;
+    struct metric_cell *store_failures, *store_writable, *clock_jumps, *descriptors, *descriptors_most;
 };
 
 struct account_meters {

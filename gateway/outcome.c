@@ -156,7 +156,7 @@ void outcome_keep(struct gateway *gw, struct item *item, const struct outcome *o
         log_error("outcome not saved", "msg=%llu error=%s", (unsigned long long)item->m->id, err_name(err));
 }
 
-void outcome_requeue(struct gateway *gw, struct item *item, int64_t due_ms, bool front)
+void outcome_requeue(struct gateway *gw, struct item *item, uint64_t wait_ms, bool front)
 {
     struct message *m = item->m;
     struct account *account = account_by_number(gw, m->p.esme);
@@ -167,10 +167,10 @@ void outcome_requeue(struct gateway *gw, struct item *item, int64_t due_ms, bool
     int err = store_move(gw->store, &m->p, STORE_KEEP, gateway_save_of(gw, m->id));
     if (err == 0)
         book_pin(gw->book, item);
-    if (due_ms > clock_wall_ms())
-        err = heap_push(&gw->due, due_ms, m->id);
-    else
-        err = queue_add(gw, account, up, m->p.urgent, m->id, front);
-    if (err != 0)
-        log_error("message waits until the next start", "msg=%llu error=%s", (unsigned long long)m->id, err_name(err));
+    else /* the store says that it is under way: a restart finds its request refused, and queues it */
+        log_error("return to the queue not saved", "msg=%llu error=%s", (unsigned long long)m->id, err_name(err));
+    if (wait_ms > 0)
+        (void)gateway_look_in(gw, wait_ms, m->id);
+    else if (queue_add(gw, account, up, m->p.urgent, m->id, front) != 0)
+        log_error("message waits until the next start", "msg=%llu", (unsigned long long)m->id);
 }

@@ -34,7 +34,7 @@ struct asked { /* one message of a round */
 
 struct poll {
     struct upstream *up;
-    struct heap due;         /* (wall ms, upid) */
+    struct heap due;         /* (mono ms, upid) */
     uint64_t next_status_ms; /* mono: when the next request may leave */
     /* the round under way */
     bool running, blind; /* blind: nobody can be asked, only what is overdue ends */
@@ -44,6 +44,7 @@ struct poll {
     size_t asked_count;
     uint64_t upids[ROUND_MESSAGES]; /* they go back into the heap at its end */
     int64_t at_ms[ROUND_MESSAGES];
+    bool cut[ROUND_MESSAGES]; /* it has more members than the round had room for */
     size_t upid_count;
     /* incoming messages */
     uint64_t next_answers_ms; /* mono */
@@ -83,20 +84,28 @@ static int64_t lost_after_ms(const struct upstream *up)
     return up->cfg == NULL ? 3600000 : (int64_t)up->cfg->poll_lost_after_ms;
 }
 
+static void look_in(struct poll *poll, int64_t wait_ms, uint64_t upid)
+{
+    int64_t due_ms = (int64_t)clock_mono_ms() + (wait_ms > 0 ? wait_ms : 0);
+
+    if (poll == NULL || heap_push(&poll->due, due_ms, upid) != 0)
+        log_error("a send is not polled until the next start", "send=%llu", (unsigned long long)upid);
+}
+
 void poll_add(struct send *send)
 {
-    struct poll *poll = poll_of(send->upstream);
     uint64_t after = status_after_ms(send->upstream);
 
     if (after == 0) /* never asked about: only its end is watched, but a validity may be short */
         after = MINUTE_MS;
-    if (poll == NULL || heap_push(&poll->due, send->at_ms + (int64_t)after, send->upid) != 0)
-        log_error("a send is not polled until the next start", "send=%llu", (unsigned long long)send->upid);
+    look_in(poll_of(send->upstream), send->at_ms + (int64_t)after - era_now_ms(send->upstream->gateway, send->upid),
+            send->upid);
 }
 
 /* --- the end of waiting --------------------------------------------------------------------------------------------- */
 
-static int64_t deadline_ms(const struct upstream *up, const struct message *m, int64_t sent_ms)
+/* On the clock of the send. */
+static int64_t deadline_ms(struct upstream *up, const struct message *m, uint64_t upid, int64_t sent_ms)
 {
     struct extra extra;
     int64_t at_ms = sent_ms;
@@ -108,8 +117,10 @@ static int64_t deadline_ms(const struct upstream *up, const struct message *m, i
             at_ms = scheduled_ms;
     }
     int64_t end_ms = at_ms + VALID_MOST_MS;
-    if (m->expires_ms != 0 && m->expires_ms < end_ms)
-        end_ms = m->expires_ms;
+    /* the message may have been taken on an earlier clock */
+    int64_t expires_ms = m->expires_ms + era_now_ms(up->gateway, upid) - era_now_ms(up->gateway, m->id);
+    if (m->expires_ms != 0 && expires_ms < end_ms)
+        end_ms = expires_ms;
     return end_ms + lost_after_ms(up);
 }
 
@@ -133,10 +144,11 @@ static bool still_waits(const struct item *item, uint64_t upid)
     return item != NULL && item->m->p.state == MESSAGE_SENDING && item->m->p.upid == upid;
 }
 
-/* When to look at this send again; 0 when all its messages of the round have ended. */
-static int64_t next_look_ms(struct poll *poll, uint64_t upid, int64_t sent_ms, int64_t now_ms)
+/* ms until this send is looked at again; 0 when all its messages of the round have ended. */
+static int64_t next_look_ms(struct poll *poll, uint64_t upid, int64_t sent_ms)
 {
     struct upstream *up = poll->up;
+    int64_t now_ms = era_now_ms(up->gateway, upid);
     uint64_t least = status_after_ms(up) > INTERVAL_LEAST_MS ? status_after_ms(up) : INTERVAL_LEAST_MS;
     int64_t interval = (now_ms - sent_ms) / 2, earliest = INT64_MAX;
 
@@ -145,7 +157,7 @@ static int64_t next_look_ms(struct poll *poll, uint64_t upid, int64_t sent_ms, i
 
         if (poll->asked[i].upid != upid || !still_waits(item, upid))
             continue;
-        int64_t deadline = deadline_ms(up, item->m, sent_ms);
+        int64_t deadline = deadline_ms(up, item->m, upid, sent_ms);
         if (deadline < earliest)
             earliest = deadline;
     }
@@ -156,8 +168,8 @@ static int64_t next_look_ms(struct poll *poll, uint64_t upid, int64_t sent_ms, i
     if (interval > INTERVAL_MOST_MS)
         interval = INTERVAL_MOST_MS;
     if (now_ms + interval < earliest)
-        return now_ms + interval;
-    return earliest > now_ms ? earliest : now_ms + INTERVAL_LEAST_MS;
+        return interval;
+    return earliest > now_ms ? earliest - now_ms : INTERVAL_LEAST_MS;
 }
 
 /* `told`: the aggregator has answered, so what is overdue now is lost. Without an answer it gets the margin once more. */
@@ -165,7 +177,6 @@ static void round_end(struct poll *poll, bool told)
 {
     struct upstream *up = poll->up;
     struct gateway *gw = up->gateway;
-    int64_t now_ms = clock_wall_ms();
 
     for (size_t i = 0; i < poll->asked_count; i++) {
         struct asked *a = &poll->asked[i];
@@ -173,16 +184,16 @@ static void round_end(struct poll *poll, bool told)
 
         if (!a->pinned || !still_waits(item, a->upid))
             continue;
-        int64_t overdue = now_ms - deadline_ms(up, item->m, poll->at_ms[a->place]);
+        int64_t overdue = era_now_ms(gw, a->upid) - deadline_ms(up, item->m, a->upid, poll->at_ms[a->place]);
         if (overdue >= 0 && (told || overdue >= lost_after_ms(up)))
             give_up(gw, up, item);
     }
     for (size_t i = 0; i < poll->upid_count; i++) {
-        bool unread = poll->broken; /* its messages could not be looked at */
-        int64_t due = unread ? now_ms + INTERVAL_LEAST_MS : next_look_ms(poll, poll->upids[i], poll->at_ms[i], now_ms);
+        bool unread = poll->broken || poll->cut[i]; /* some of its messages could not be looked at */
+        int64_t wait_ms = unread ? INTERVAL_LEAST_MS : next_look_ms(poll, poll->upids[i], poll->at_ms[i]);
 
-        if (due != 0 && heap_push(&poll->due, due, poll->upids[i]) != 0)
-            log_error("a send is not polled until the next start", "send=%llu", (unsigned long long)poll->upids[i]);
+        if (wait_ms != 0)
+            look_in(poll, wait_ms, poll->upids[i]);
     }
     for (size_t i = 0; i < poll->asked_count; i++) {
         if (poll->asked[i].pinned)
@@ -328,6 +339,8 @@ static void add_asked(struct poll *poll, size_t place, uint64_t id)
 {
     if (poll->asked_count < ROUND_MESSAGES)
         poll->asked[poll->asked_count++] = (struct asked){ poll->upids[place], id, 0, place, false };
+    else
+        poll->cut[place] = true;
 }
 
 /* A send that memory has forgotten. */
@@ -354,7 +367,7 @@ static bool can_ask(const struct upstream *up)
 }
 
 /* Gathers what is due, at most one request of messages and only whole sends. */
-static void round_start(struct poll *poll, int64_t wall_ms)
+static void round_start(struct poll *poll, uint64_t now_ms)
 {
     struct upstream *up = poll->up;
     struct gateway *gw = up->gateway;
@@ -367,8 +380,8 @@ static void round_start(struct poll *poll, int64_t wall_ms)
     if (poll->blind) /* no request sets the pace */
         poll->next_status_ms = clock_mono_ms() + BLIND_EVERY_MS;
     poll->looking = 1; /* this function itself */
-    /* sends read from the store may have up to 100 members each, so few of them fill a round */
-    for (unsigned n = 0; n < LOOK_AT_ONCE && room >= 100 && heap_pop(&poll->due, wall_ms, &entry); n++) {
+    /* sends read from the store have 100 members for all we know, so few of them fill a round; what is cut comes again */
+    for (unsigned n = 0; n < LOOK_AT_ONCE && room >= 100 && heap_pop(&poll->due, (int64_t)now_ms, &entry); n++) {
         struct send *send = send_find(gw, entry.id);
         size_t place = poll->upid_count;
 
@@ -376,7 +389,12 @@ static void round_start(struct poll *poll, int64_t wall_ms)
             continue; /* over */
         if (send != NULL && send->state != SEND_ACCEPTED)
             continue; /* reconcile.c asks about it, and it comes here again when it is accepted */
+        if (send != NULL && send->open_count > room) { /* the next round has room for it */
+            look_in(poll, 0, entry.id);
+            break;
+        }
         poll->upids[place] = entry.id;
+        poll->cut[place] = false;
         poll->at_ms[place] = send == NULL ? store_id_ms(entry.id) : send->at_ms;
         poll->upid_count++;
         if (send == NULL) {
@@ -546,12 +564,11 @@ static void ask_answers(struct poll *poll, uint64_t now_ms)
 void poll_tick(struct upstream *up, uint64_t now_ms)
 {
     struct poll *poll = poll_of(up);
-    int64_t wall_ms = clock_wall_ms();
 
     if (poll == NULL || up->gateway->draining)
         return;
-    if (!poll->running && now_ms >= poll->next_status_ms && heap_next(&poll->due) <= wall_ms)
-        round_start(poll, wall_ms);
+    if (!poll->running && now_ms >= poll->next_status_ms && heap_next(&poll->due) <= (int64_t)now_ms)
+        round_start(poll, now_ms);
     if (up->cfg != NULL && up->cfg->poll_incoming_ms != 0 && !poll->asking_answers && now_ms >= poll->next_answers_ms &&
         up->pause != PAUSE_LOGIN && up->pause != PAUSE_BLOCKED)
         ask_answers(poll, now_ms);

@@ -209,9 +209,9 @@ static bool can_list(const struct message *m)
  * become due together and in order, hence the rounded time. */
 static bool hold_back(struct upstream *up, struct item *item, uint64_t wait_ms)
 {
-    int64_t due_ms = ((clock_wall_ms() + (int64_t)wait_ms) / 100 + 2) * 100;
+    uint64_t due_ms = ((clock_mono_ms() + wait_ms) / 100 + 2) * 100;
 
-    if (heap_push(&up->gateway->due, due_ms, item->m->id) != 0)
+    if (heap_push(&up->gateway->later, (int64_t)due_ms, item->m->id) != 0)
         return false;
     log_warn("held: too many messages to one subscriber", "upstream=%s msg=%llu ms=%llu", up->name,
              (unsigned long long)item->m->id, (unsigned long long)wait_ms);
@@ -235,7 +235,7 @@ static enum take take_one(struct queue *q, struct item **out, size_t count)
         lane_pop(&q->lane);
         return AGAIN;
     }
-    if (sweep_expired(up, item, clock_wall_ms())) {
+    if (sweep_expired(up, item)) {
         lane_pop(&q->lane);
         return AGAIN;
     }

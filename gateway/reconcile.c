@@ -18,7 +18,7 @@ void reconcile_add(struct send *send, uint64_t after_ms)
     struct upstream *up = send->upstream;
 
     if (send->unclear_ms == 0) {
-        send->unclear_ms = clock_wall_ms();
+        send->unclear_ms = clock_mono_ms();
         up->unclear_count++;
     }
     if (send->state != SEND_UNCLEAR) {
@@ -45,7 +45,7 @@ static uint64_t repeat_wait_ms(const struct send *send)
 {
     const struct upstream *up = send->upstream;
     uint64_t hold_ms = send->slow ? rules_limits_of(up->rules)->window_ms : up->cfg->limits.repeat_ms;
-    int64_t age_ms = clock_wall_ms() - send->at_ms;
+    int64_t age_ms = send->left_ms != 0 ? (int64_t)(clock_mono_ms() - send->left_ms) : clock_wall_ms() - send->at_ms;
 
     if (age_ms < 0 || (uint64_t)age_ms >= hold_ms)
         return age_ms < 0 ? hold_ms : 0; /* a clock set back: from now */
@@ -92,8 +92,7 @@ static bool given_up(struct send *send)
 {
     struct gateway *gw = send->upstream->gateway;
 
-    if (send->upstream->cfg == NULL ||
-        clock_wall_ms() - send->unclear_ms < (int64_t)send->upstream->cfg->retry_give_up_ms)
+    if (send->upstream->cfg == NULL || clock_mono_ms() - send->unclear_ms < send->upstream->cfg->retry_give_up_ms)
         return false;
     log_error("outcome of a send never known", "upstream=%s send=%llu", send->upstream->name,
               (unsigned long long)send->upid);
@@ -123,6 +122,7 @@ static void repeat(struct send *send)
     send->slow = false;
     send->state = SEND_IN_FLIGHT;
     send->at_ms = clock_wall_ms(); /* of this try, should the next start have to ask */
+    send->left_ms = clock_mono_ms();
     send_save(up->gateway, send);
     send_claim(send);
     upstream_ready(send);
@@ -195,6 +195,10 @@ static void on_status(void *owner, uint64_t cookie, const struct http_reply_in *
             rules_status_crowded(up->rules, clock_mono_ms());
         if (!error)
             upstream_failed(up, send->ask_url, http->outcome != HTTP_NOT_SENT);
+        if (send->asked == 0)
+            log_warn("outcome of a send could not be asked for", "upstream=%s send=%llu error=%d reason=%s", up->name,
+                     (unsigned long long)send->upid, error ? reply.error_code : 0,
+                     http->outcome != HTTP_ANSWERED ? http->why : "not understood");
         send->asked++;
         ask_again(send);
     } else {

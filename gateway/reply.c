@@ -73,7 +73,7 @@ static void requeue_later(struct gateway *gw, struct upstream *up, struct item *
     queue_phone_take(up, message_phone(item->m->dest.at, item->m->dest.len));
     item->holds_phone = true;
     book_pin(gw->book, item);
-    outcome_requeue(gw, item, clock_wall_ms() + (int64_t)window_ms, false);
+    outcome_requeue(gw, item, window_ms, false);
 }
 
 /* What becomes of the members when the upstream has not taken the request. */
@@ -216,7 +216,7 @@ static void on_ok(struct send *send, const struct smsc_send_reply *reply)
     upstream_accepted(send, reply->cost_e6);
 }
 
-static void on_nothing(struct send *send, const char *outcome, const char *why)
+static void on_nothing(struct send *send, const char *outcome, const char *why, uint64_t took_us)
 {
     struct upstream *up = send->upstream;
 
@@ -224,7 +224,7 @@ static void on_nothing(struct send *send, const char *outcome, const char *why)
     log_warn("outcome of a send unknown", "upstream=%s send=%llu reason=%s", up->name, (unsigned long long)send->upid,
              why);
     /* a time-out: it may still be accepted */
-    send->slow = up->cfg != NULL && clock_wall_ms() - send->at_ms + 200 >= (int64_t)up->cfg->timeout_ms;
+    send->slow = up->cfg != NULL && took_us / 1000 + 200 >= up->cfg->timeout_ms;
     upstream_failed(up, send->url, true);
     reconcile_add(send, RECONCILE_FIRST_MS);
 }
@@ -267,7 +267,7 @@ void reply_on_send(void *owner, uint64_t cookie, const struct http_reply_in *htt
     if (http->outcome == HTTP_NOT_SENT) {
         on_not_sent(send, http->why);
     } else if (http->outcome == HTTP_UNKNOWN) {
-        on_nothing(send, "unknown", http->why);
+        on_nothing(send, "unknown", http->why, http->took_us);
     } else {
         wire_of(up->cfg)->parse_send(http->status, http->body, http->body_len, &reply);
         trail_reply(send, reply.kind == SMSC_REPLY_OK      ? 0
@@ -289,7 +289,7 @@ void reply_on_send(void *owner, uint64_t cookie, const struct http_reply_in *htt
             break;
         case SMSC_REPLY_UNCLEAR:
             snprintf(why, sizeof why, "http status %d, %zu bytes not understood", http->status, http->body_len);
-            on_nothing(send, "unclear", why);
+            on_nothing(send, "unclear", why, http->took_us);
             break;
         }
         smsc_send_reply_finish(&reply);

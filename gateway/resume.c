@@ -84,12 +84,7 @@ static void on_open(void *owner, const struct progress *p)
     case MESSAGE_DIVIDED:
         break;
     case MESSAGE_QUEUED:
-        if (p->due_ms > clock_wall_ms()) {
-            account->queued++;
-            r->failed |= heap_push(&gw->due, p->due_ms, p->id) != 0;
-        } else {
-            put_in_queue(r, p, false);
-        }
+        put_in_queue(r, p, false);
         break;
     case MESSAGE_SCHEDULED:
         account->queued++;

@@ -86,6 +86,8 @@ const char *store_name(const struct store *store, uint16_t number);
 /* The next message or send id: 19 decimal digits, above every id ever given, ascending; wall clock in the high part,
  * unharmed by a clock that jumps back. */
 uint64_t store_next_id(struct store *store);
+/* The highest id given so far. */
+uint64_t store_last_id(const struct store *store);
 /* When such an id was given, wall ms. */
 static inline int64_t store_id_ms(uint64_t id)
 {

@@ -36,7 +36,7 @@ uint32_t submit_read(struct gateway *gw, struct account *account, const struct s
         .tlv_map = tlv_map_of(up),
         .system_type = session->system_type,
         .interface_version = session->interface_version,
-        .now_ms = clock_wall_ms(),
+        .now_ms = era_wall_ms(gw),
         .text = &gw->scratch,
         .rest = &gw->body,
     };

@@ -9,9 +9,10 @@
 
 enum { PER_TICK = 2000 };
 
-bool sweep_expired(struct upstream *up, struct item *item, int64_t now_ms)
+bool sweep_expired(struct upstream *up, struct item *item)
 {
     const struct message *m = item->m;
+    int64_t now_ms = era_now_ms(up->gateway, m->id);
     int64_t since_ms = m->p.due_ms > m->accepted_ms ? m->p.due_ms : m->accepted_ms; /* scheduled ones begin when due */
     bool given_up = up->cfg != NULL && now_ms - since_ms > (int64_t)up->cfg->retry_give_up_ms;
 
@@ -23,7 +24,7 @@ bool sweep_expired(struct upstream *up, struct item *item, int64_t now_ms)
     return true;
 }
 
-static void sweep(struct queue *q, int64_t now_ms)
+static void sweep(struct queue *q)
 {
     struct upstream *up = q->upstream;
 
@@ -33,20 +34,19 @@ static void sweep(struct queue *q, int64_t now_ms)
         struct item *item = book_find(up->gateway->book, lane_peek(&q->lane, q->swept++));
 
         if (item != NULL)
-            sweep_expired(up, item, now_ms); /* its place in the queue is passed over later */
+            sweep_expired(up, item); /* its place in the queue is passed over later */
     }
 }
 
 void sweep_tick(struct upstream *up)
 {
-    int64_t now_ms = clock_wall_ms();
     struct account *account, *next;
 
     HASH_ITER(hh, up->gateway->accounts, account, next)
     {
         for (struct queue *q = account->queues; q != NULL; q = q->sibling) {
             if (q->upstream == up)
-                sweep(q, now_ms);
+                sweep(q);
         }
     }
 }

@@ -271,9 +271,9 @@ void upstream_works(struct upstream *up, size_t which)
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
 
-static uint32_t valid_minutes(const struct message *m)
+static uint32_t valid_minutes(struct gateway *gw, const struct message *m)
 {
-    int64_t left_ms = m->expires_ms - clock_wall_ms();
+    int64_t left_ms = m->expires_ms - era_now_ms(gw, m->id);
 
     if (m->expires_ms == 0)
         return 0;
@@ -293,7 +293,7 @@ static void fill_common(struct upstream *up, const struct message *m, struct sms
 {
     out->kind = m->binary ? SMSC_BINARY : m->channel;
     extra_fill(up->cfg->extra, m->extra.at, m->extra.len, extra, out);
-    out->valid_minutes = valid_minutes(m);
+    out->valid_minutes = valid_minutes(up->gateway, m);
     out->pid = m->protocol_id;
     out->dcs = m->data_coding;
     out->has_pid_dcs = m->binary && (m->protocol_id != 0 || m->data_coding != 0);
@@ -341,7 +341,8 @@ static void transmit(struct send *send)
     struct extra extra;
     char id[24], url[512];
 
-    send->at_ms = clock_wall_ms();
+    send->at_ms = era_wall_ms(gw);
+    send->left_ms = clock_mono_ms();
     send->url = (uint8_t)up->url;
     send->tries++;
     send_leave(send);

@@ -111,4 +111,6 @@ void watch_store(struct gateway *gw)
     for (unsigned i = 0; i < stats.recent; i++)
         metric_observe(cell, stats.recent_us[i] / 1e6);
     gw->store_seen = stats;
+    gw->meters.store_failures->value = (double)stats.failures;
+    gw->meters.store_writable->value = store_healthy(gw->store);
 }

@@ -97,9 +97,11 @@ void sqlite_rollback(sqlite3 *db)
 int sqlite_error(sqlite3 *db, int code, const char *what, const char *path, char why[STORE_WHY_SIZE])
 {
     const char *advice = "";
-    int err = ERR_IO;
+    int err = ERR_IO, system = db != NULL ? sqlite3_system_errno(db) : 0;
 
     code &= 0xff;
+    if (code == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT))
+        code = SQLITE_FULL;
     if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
         advice = ": restore a backup, or name another file";
         err = ERR_CONFIG;
@@ -109,7 +111,7 @@ int sqlite_error(sqlite3 *db, int code, const char *what, const char *path, char
         err = ERR_NOMEM;
     }
     (void)snprintf(why, STORE_WHY_SIZE, "%s %.120s: %.60s%s", what, path,
-                   db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code), advice);
+                   db != NULL && code != SQLITE_FULL ? sqlite3_errmsg(db) : sqlite3_errstr(code), advice);
     return err;
 }
 

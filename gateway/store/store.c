@@ -212,6 +212,11 @@ uint64_t store_next_id(struct store *s)
     return s->last_id;
 }
 
+uint64_t store_last_id(const struct store *s)
+{
+    return s->last_id;
+}
+
 const char *store_name(const struct store *s, uint16_t number)
 {
     return number < s->name_count ? s->names[number] : NULL;
