@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "gateway/admin.h"
+#include "gateway/lab_accounts.h"
 
 static void reply_text(struct admin_call *call, int status, const char *text)
 {
@@ -332,6 +333,50 @@ static bool is_lab(struct admin_call *call)
     return false;
 }
 
+/* "account": who shall get it. 0, or the request has been answered. */
+static int incoming_account(struct admin_call *call, const char *system_id, bool *out_lab, char out_mark[64])
+{
+    struct account *account = NULL;
+
+    HASH_FIND_STR(call->gw->accounts, system_id, account);
+    *out_lab = lab_account_is(account);
+    if (account == NULL || account->cfg == NULL || (!*out_lab && !call->gw->lab->whole) ||
+        snprintf(out_mark, 48, LAB_MARK "%s", system_id) >= 48) {
+        admin_fail(call->exchange, 400, "\"account\" is no account of this lab",
+                   "the system_id of an account of mode \"lab\"; in smppbridge lab, of any");
+        return ERR_NOT_FOUND;
+    }
+    return 0;
+}
+
+static void lab_incoming(struct admin_call *call, const struct http_params *body)
+{
+    const char *phone = http_params_get(body, "phone"), *from = http_params_get(body, "from");
+    const char *text = http_params_get(body, "text"), *to = http_params_get(body, "to");
+    const char *sms_id = http_params_get(body, "sms_id"), *system_id = http_params_get(body, "account");
+    bool lab_account = !call->gw->lab->whole;
+    char mark[64];
+
+    if (phone == NULL)
+        phone = from;
+    if (phone == NULL || text == NULL) {
+        admin_fail(call->exchange, 400, "needs {\"from\", \"text\"}",
+                   "\"to\", \"sms_id\" and \"account\" may stand there too");
+        return;
+    }
+    if (system_id != NULL && system_id[0] != '\0') {
+        if (incoming_account(call, system_id, &lab_account, mark) != 0)
+            return;
+        sms_id = mark;
+    }
+    int err = call->gw->lab->incoming(call->gw->lab->owner, lab_account, phone, to == NULL ? "" : to, text,
+                                      sms_id == NULL ? "" : sms_id);
+    if (err != 0)
+        admin_fail(call->exchange, 400, err_text(err), "\"from\" is a phone number of digits");
+    else
+        http_reply(call->exchange, 202, "application/json", "{}\n", 3);
+}
+
 void admin_lab_incoming(struct admin_call *call)
 {
     struct http_params body;
@@ -339,23 +384,19 @@ void admin_lab_incoming(struct admin_call *call)
     if (!is_lab(call))
         return;
     http_params_init(&body);
-    int err = http_params_read_json(&body, call->request->body, call->request->body_len);
-    const char *phone = http_params_get(&body, "phone"), *from = http_params_get(&body, "from");
-    const char *text = http_params_get(&body, "text"), *to = http_params_get(&body, "to");
-    const char *sms_id = http_params_get(&body, "sms_id");
-    if (phone == NULL)
-        phone = from;
-    if (err != 0 || phone == NULL || text == NULL) {
-        admin_fail(call->exchange, 400, "needs {\"from\", \"text\"}", "\"to\" and \"sms_id\" may stand there too");
-    } else {
-        err = call->gw->lab->incoming(call->gw->lab->owner, phone, to == NULL ? "" : to, text,
-                                      sms_id == NULL ? "" : sms_id);
-        if (err != 0)
-            admin_fail(call->exchange, 400, err_text(err), "\"from\" is a phone number of digits");
-        else
-            http_reply(call->exchange, 202, "application/json", "{}\n", 3);
-    }
+    if (http_params_read_json(&body, call->request->body, call->request->body_len) != 0)
+        admin_fail(call->exchange, 400, "not one flat JSON object", "{\"from\": \"79991234567\", \"text\": \"Hello\"}");
+    else
+        lab_incoming(call, &body);
     http_params_finish(&body);
+}
+
+/* ?account=LOGIN: of the simulated service; without it the first, and for changes all. */
+static const char *lab_login(const struct admin_call *call)
+{
+    const char *login = http_params_get(&call->query, "account");
+
+    return login == NULL ? "" : login;
 }
 
 void admin_lab_read(struct admin_call *call)
@@ -365,8 +406,11 @@ void admin_lab_read(struct admin_call *call)
     if (!is_lab(call))
         return;
     buf_init(&out, 1 << 20);
-    call->gw->lab->read_behaviour(call->gw->lab->owner, &out);
-    admin_reply(call->exchange, 200, &out);
+    if (call->gw->lab->read_behaviour(call->gw->lab->owner, lab_login(call), &out) != 0)
+        admin_fail(call->exchange, 404, "the simulated service has no account of this login",
+                   "without ?account= the first");
+    else
+        admin_reply(call->exchange, 200, &out);
     buf_finish(&out);
 }
 
@@ -376,7 +420,8 @@ void admin_lab_write(struct admin_call *call)
 
     if (!is_lab(call))
         return;
-    if (call->gw->lab->write_behaviour(call->gw->lab->owner, call->request->body, call->request->body_len, why) != 0)
+    if (call->gw->lab->write_behaviour(call->gw->lab->owner, lab_login(call), call->request->body,
+                                       call->request->body_len, why) != 0)
         admin_fail(call->exchange, 400, why, "GET /v1/lab/behaviour shows every key");
     else
         admin_lab_read(call);

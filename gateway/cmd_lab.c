@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "gateway/commands.h"
 #include "gateway/gateway.h"
+#include "gateway/lab_host.h"
 #include "gateway/serve.h"
 #include "lab/lab.h"
 
@@ -23,7 +24,7 @@ struct lab {
     uv_loop_t loop;
     struct simulator *simulator;
     struct gateway *gateway;
-    struct gateway_lab ops;
+    struct lab_host host; /* of accounts of mode "lab" in a file */
     uint16_t smpp_port, admin_port, callback_port, simulator_port;
     const char *config_file;
     const char *script;
@@ -34,7 +35,9 @@ struct lab {
 static const char help[] =
     "usage: smppbridge lab [OPTIONS]\n\n"
     "Starts the gateway, a simulated SMSC behind it and the account demo/demo; everything on loopback.\n\n"
-    "  -c FILE                 a configuration of your own instead of the made-up one\n"
+    "  -c FILE                 a configuration of your own instead of the made-up one; its upstreams reach the "
+    "simulated\n"
+    "                          SMSC at its port, its accounts of mode \"lab\" by themselves\n"
     "  --seed N                outcomes of the simulated network repeat for the same seed (1)\n"
     "  --script FILE           behaviour of the simulated SMSC as JSON\n"
     "  --smpp-port N           (2775), 0 = any free one\n"
@@ -162,24 +165,42 @@ static void on_end(void *owner)
     simulator_destroy(lab->simulator);
 }
 
-static void read_behaviour(void *owner, struct buf *out)
+/* The simulator's account calls back where the gateway listens for it, in the form the configuration asks for. */
+static int set_callback(const struct lab *lab, char why[256])
 {
-    simulator_behaviour_read(((struct lab *)owner)->simulator, out);
+    char address[512];
+    struct buf json;
+
+    if (!gateway_callback_url(lab->gateway, address, sizeof address))
+        return 0; /* a file without callbacks: polling */
+    buf_init(&json, 2048);
+    buf_adds(&json, "{\"callback_url\": ");
+    buf_add_json(&json, address, strlen(address));
+    buf_addc(&json, '}');
+    int err = simulator_behaviour_write(lab->simulator, "", buf_text(&json), json.len, why);
+    buf_finish(&json);
+    return err;
 }
 
-static int write_behaviour(void *owner, const char *json, size_t len, char why[256])
+static void print_addresses(const struct lab *lab, uint16_t simulator_port)
 {
-    return simulator_behaviour_write(((struct lab *)owner)->simulator, json, len, why);
-}
+    const char *account = lab->config_file == NULL ? "demo:demo" : "SYSTEM_ID:PASSWORD";
 
-static int incoming(void *owner, const char *phone, const char *to, const char *text, const char *sms_id)
-{
-    return simulator_incoming(((struct lab *)owner)->simulator, phone, to, text, sms_id);
+    printf("SMPP       smpp://%s@127.0.0.1:%u\n", account, gateway_smpp_port(lab->gateway));
+    if (gateway_admin_port(lab->gateway) != 0)
+        printf("dashboard  http://127.0.0.1:%u/\n", gateway_admin_port(lab->gateway));
+    if (gateway_callback_port(lab->gateway) != 0)
+        printf("callbacks  http://127.0.0.1:%u%s\n", gateway_callback_port(lab->gateway),
+               lab->config_file == NULL ? "/smsc/callback" : "");
+    printf("simulator  http://127.0.0.1:%u\n", simulator_port);
+    printf("try        smppbridge send --url smpp://%s@127.0.0.1:%u --to 79991234567 --text Hello --wait\n", account,
+           gateway_smpp_port(lab->gateway));
+    fflush(stdout);
 }
 
 static int start(struct lab *lab)
 {
-    char address[32], url[160], why[256];
+    char address[32], why[256];
     uint16_t simulator_port;
 
     snprintf(address, sizeof address, "127.0.0.1:%u", lab->simulator_port);
@@ -198,25 +219,17 @@ static int start(struct lab *lab)
                 why);
         return 1;
     }
-    int len =
-        snprintf(url, sizeof url, "{\"callback_url\": \"http://127.0.0.1:%u/smsc/callback?charset=utf-8&sha1=lab\"}",
-                 gateway_callback_port(lab->gateway));
-    if (simulator_behaviour_write(lab->simulator, url, (size_t)len, why) != 0) {
+    if (set_callback(lab, why) != 0) {
         fprintf(stderr, "smppbridge lab: simulator: %s\n", why);
         return 1;
     }
-    printf("SMPP       smpp://demo:demo@127.0.0.1:%u\n", gateway_smpp_port(lab->gateway));
-    lab->ops = (struct gateway_lab){ lab, read_behaviour, write_behaviour, incoming };
-    gateway_set_lab(lab->gateway, &lab->ops);
+    if (lab_host_share(&lab->host, lab->simulator, simulator_port, lab->gateway, why) != 0) {
+        fprintf(stderr, "smppbridge lab: %s\n", why);
+        return 1;
+    }
     if (lab->config_file != NULL && gateway_set_file(lab->gateway, lab->config_file) != 0)
         return 1;
-    if (gateway_admin_port(lab->gateway) != 0)
-        printf("dashboard  http://127.0.0.1:%u/\n", gateway_admin_port(lab->gateway));
-    printf("callbacks  http://127.0.0.1:%u/smsc/callback\n", gateway_callback_port(lab->gateway));
-    printf("simulator  http://127.0.0.1:%u\n", simulator_port);
-    printf("try        smppbridge send --url smpp://demo:demo@127.0.0.1:%u --to 79991234567 --text Hello --wait\n",
-           gateway_smpp_port(lab->gateway));
-    fflush(stdout);
+    print_addresses(lab, simulator_port);
     return 0;
 }
 

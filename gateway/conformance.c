@@ -16,7 +16,7 @@
 #include "base/bytes.h"
 #include "smpp/smpp.h"
 
-enum { SEEN = 1024, ASKED = 256, LATE_MS = 5000, UNANSWERED_MS = 30000 };
+enum { SEEN = 1024, ASKED = 256, PATIENCE_MS = 30000, LATE_SHARE = 6 };
 
 enum finding {
     LATE_DELIVER_RESP,
@@ -33,25 +33,40 @@ enum finding {
     FINDING_COUNT
 };
 
+enum window { WINDOW_NONE, WINDOW_LATE, WINDOW_UNANSWERED };
+
 static const struct {
     const char *name, *words;
+    enum window window; /* stands before `after` */
+    const char *after;
 } findings[FINDING_COUNT] = {
-    [LATE_DELIVER_RESP] = { "late_deliver_sm_resp",
-                            "deliver_sm_resp after more than 5 s: answer at once, work afterwards" },
-    [UNANSWERED_DELIVER] = { "unanswered_deliver_sm",
-                             "no deliver_sm_resp within 30 s: the message is delivered again" },
-    [UNANSWERED_ENQUIRE_LINK] = { "unanswered_enquire_link", "no enquire_link_resp within 30 s [SMPP34 4.11]" },
-    [ANSWER_TO_NOTHING] = { "answer_to_nothing", "a response whose sequence_number belongs to no request of ours" },
-    [REUSED_SEQUENCE] = { "reused_sequence_number", "a sequence_number used again: each request of a session has its "
-                                                    "own, going up [SMPP34 3.2]" },
-    [SEQUENCE_RANGE] = { "sequence_number_range", "a sequence_number beyond 1..0x7FFFFFFF [SMPP34 5.1.4]" },
-    [STATUS_IN_REQUEST] = { "status_in_request", "a request whose command_status is not 0 [SMPP34 3.2]" },
-    [WRONG_ESM_CLASS] = { "wrong_esm_class", "a message type in esm_class that only the SMSC may send, or a reserved "
-                                             "one [SMPP34 5.2.12]" },
-    [UDH_WITHOUT_FLAG] = { "udh_without_flag", "short_message begins with a concatenation header but esm_class lacks "
-                                               "0x40 [SMPP34 5.2.12]" },
-    [FLAG_WITHOUT_UDH] = { "flag_without_udh", "esm_class 0x40, but the user data header is longer than the message" },
-    [NOT_UNDERSTOOD] = { "not_understood", "a PDU we had to answer with generic_nack" },
+    [LATE_DELIVER_RESP] = { "late_deliver_sm_resp", "deliver_sm_resp after more than ", WINDOW_LATE,
+                            ": answer at once, work afterwards" },
+    [UNANSWERED_DELIVER] = { "unanswered_deliver_sm", "no deliver_sm_resp within ", WINDOW_UNANSWERED,
+                             ": the message is delivered again" },
+    [UNANSWERED_ENQUIRE_LINK] = { "unanswered_enquire_link", "no enquire_link_resp within ", WINDOW_UNANSWERED,
+                                  " [SMPP34 4.11]" },
+    [ANSWER_TO_NOTHING] = { "answer_to_nothing", "a response whose sequence_number belongs to no request of ours",
+                            WINDOW_NONE, "" },
+    [REUSED_SEQUENCE] = { "reused_sequence_number",
+                          "a sequence_number used again: each request of a session has its "
+                          "own, going up [SMPP34 3.2]",
+                          WINDOW_NONE, "" },
+    [SEQUENCE_RANGE] = { "sequence_number_range", "a sequence_number beyond 1..0x7FFFFFFF [SMPP34 5.1.4]", WINDOW_NONE,
+                         "" },
+    [STATUS_IN_REQUEST] = { "status_in_request", "a request whose command_status is not 0 [SMPP34 3.2]", WINDOW_NONE,
+                            "" },
+    [WRONG_ESM_CLASS] = { "wrong_esm_class",
+                          "a message type in esm_class that only the SMSC may send, or a reserved "
+                          "one [SMPP34 5.2.12]",
+                          WINDOW_NONE, "" },
+    [UDH_WITHOUT_FLAG] = { "udh_without_flag",
+                           "short_message begins with a concatenation header but esm_class lacks "
+                           "0x40 [SMPP34 5.2.12]",
+                           WINDOW_NONE, "" },
+    [FLAG_WITHOUT_UDH] = { "flag_without_udh", "esm_class 0x40, but the user data header is longer than the message",
+                           WINDOW_NONE, "" },
+    [NOT_UNDERSTOOD] = { "not_understood", "a PDU we had to answer with generic_nack", WINDOW_NONE, "" },
 };
 
 struct found {
@@ -79,15 +94,24 @@ struct session {
 struct conformance {
     struct session *sessions;
     size_t max;
+    int64_t window_ms[3]; /* by enum window */
 };
 
 struct conformance *conformance_create(size_t sessions_max)
 {
     struct conformance *c = calloc(1, sizeof *c);
 
-    if (c != NULL)
+    if (c != NULL) {
         c->max = sessions_max;
+        conformance_configure(c, 0);
+    }
     return c;
+}
+
+void conformance_configure(struct conformance *c, uint64_t response_timeout_ms)
+{
+    c->window_ms[WINDOW_UNANSWERED] = response_timeout_ms == 0 ? PATIENCE_MS : (int64_t)response_timeout_ms;
+    c->window_ms[WINDOW_LATE] = c->window_ms[WINDOW_UNANSWERED] / LATE_SHARE;
 }
 
 static void drop(struct conformance *c, struct session *s)
@@ -151,7 +175,8 @@ static void on_our_request(struct session *s, uint32_t command_id, uint32_t sequ
     s->deliveries += delivery;
 }
 
-static void on_answer(struct session *s, uint32_t command_id, uint32_t sequence_number, int64_t now_ms)
+static void on_answer(const struct conformance *c, struct session *s, uint32_t command_id, uint32_t sequence_number,
+                      int64_t now_ms)
 {
     struct asked *a = &s->asked[sequence_number % ASKED];
     uint32_t request = command_id & ~(uint32_t)CMD_RESPONSE;
@@ -168,9 +193,9 @@ static void on_answer(struct session *s, uint32_t command_id, uint32_t sequence_
         s->answers++;
         if (took_ms > s->worst_answer_ms)
             s->worst_answer_ms = took_ms;
-        if (took_ms > LATE_MS)
+        if (took_ms > c->window_ms[WINDOW_LATE])
             note(s, LATE_DELIVER_RESP, sequence_number, now_ms);
-    } else if (took_ms > UNANSWERED_MS) {
+    } else if (took_ms > c->window_ms[WINDOW_UNANSWERED]) {
         note(s, UNANSWERED_ENQUIRE_LINK, sequence_number, now_ms);
     }
     a->at_ms = 0;
@@ -265,7 +290,7 @@ void conformance_add(struct conformance *c, uint64_t n, const char *system_id, b
     else if (outgoing && !response)
         on_our_request(s, command_id, sequence_number, now_ms);
     else if (!outgoing && response)
-        on_answer(s, command_id, sequence_number, now_ms);
+        on_answer(c, s, command_id, sequence_number, now_ms);
     else if (!outgoing)
         on_request(s, command_id, be32(frame + 8), sequence_number, frame, len, now_ms);
 }
@@ -281,6 +306,16 @@ static void add_time(struct buf *out, const char *name, int64_t ms)
     buf_addf(out, "\"%s\": \"%s.%03dZ\"", name, text, (int)(ms % 1000));
 }
 
+static void add_words(const struct conformance *c, enum finding what, struct buf *out)
+{
+    char seconds[24] = "", words[256];
+
+    if (findings[what].window != WINDOW_NONE)
+        snprintf(seconds, sizeof seconds, "%g s", (double)c->window_ms[findings[what].window] / 1000);
+    int len = snprintf(words, sizeof words, "%s%s%s", findings[what].words, seconds, findings[what].after);
+    buf_add_json(out, words, len < 0 ? 0 : strnlen(words, sizeof words));
+}
+
 int conformance_write(const struct conformance *c, uint64_t n, int64_t now_ms, struct buf *out)
 {
     struct session *kept, now;
@@ -291,7 +326,7 @@ int conformance_write(const struct conformance *c, uint64_t n, int64_t now_ms, s
         return ERR_NOT_FOUND;
     now = *kept; /* what has gone unanswered until now is said, but not written down: an answer may still come */
     for (size_t i = 0; i < ASKED; i++) {
-        if (now.asked[i].at_ms != 0 && now_ms - now.asked[i].at_ms > UNANSWERED_MS)
+        if (now.asked[i].at_ms != 0 && now_ms - now.asked[i].at_ms > c->window_ms[WINDOW_UNANSWERED])
             note(&now, unanswered(&now.asked[i]), now.asked[i].sequence_number, now_ms);
     }
     buf_addf(out, "{\"n\": %llu, \"system_id\": ", (unsigned long long)n);
@@ -314,7 +349,7 @@ int conformance_write(const struct conformance *c, uint64_t n, int64_t now_ms, s
         buf_adds(out, ", ");
         add_time(out, "last_at", f->last_ms);
         buf_addf(out, ", \"sequence_number\": %u, \"words\": ", f->sequence_number);
-        buf_add_json(out, findings[i].words, strlen(findings[i].words));
+        add_words(c, (enum finding)i, out);
         buf_addc(out, '}');
         first = false;
     }

@@ -19,6 +19,8 @@ struct conformance;
 
 /* At most `sessions_max` sessions: above it the one heard of first makes room. NULL when out of memory. */
 struct conformance *conformance_create(size_t sessions_max);
+/* How long a client may take, from smpp.response_timeout (0, off: 30 s): unanswered after it, late after a sixth of it. */
+void conformance_configure(struct conformance *c, uint64_t response_timeout_ms);
 void conformance_destroy(struct conformance *c);
 /* One PDU of session `n`; `system_id` may be NULL or "" before its bind. `outgoing`: from us. */
 void conformance_add(struct conformance *c, uint64_t n, const char *system_id, bool outgoing, const uint8_t *frame,

@@ -21,6 +21,8 @@ struct event {
     const char *kind;
     const char *what;  /* what became of it */
     char upstream[72]; /* that of the listener, "" the first */
+    bool lab;          /* the listener is that of lab accounts */
+    char mo_id[64];    /* of a message of the simulated network: it counts anew at each start, the store does not */
     uint64_t upid, id; /* the send, the message */
 };
 
@@ -215,9 +217,18 @@ static void handle_incoming(struct event *ev)
                            .to = e->to,
                            .text = e->mes,
                            .sms_id = e->sms_id,
+                           .lab = ev->lab,
                            .call = e->kind == SMSC_EVENT_WAITCALL,
                            .ts_s = e->ts };
 
+    if (ev->lab) {
+        if (lab_account_for(ev->gw, &in) == NULL) {
+            event_end(ev, 200, "no_lab_account");
+            return;
+        }
+        snprintf(ev->mo_id, sizeof ev->mo_id, "lab-%lld-%.40s", (long long)ev->gw->started_ms, e->id);
+        in.id = ev->mo_id;
+    }
     if (incoming_take(ev->gw, &in, STORE_PLAIN, (struct store_done){ on_incoming_saved, ev, 0 }) != 0)
         event_end(ev, 503, "busy");
 }
@@ -263,6 +274,7 @@ void event_on_request(void *owner, struct http_exchange *exchange, const struct 
         return;
     }
     ev->kind = kinds[ev->e.kind];
+    ev->lab = listener->index == LISTENER_LAB;
     snprintf(ev->upstream, sizeof ev->upstream, "%s", cfg->upstream);
     if (ev->e.kind == SMSC_EVENT_STATUS)
         handle_status(ev);

@@ -14,6 +14,7 @@
 #include "gateway/internal.h"
 #include "gateway/pace.h"
 #include "gateway/join.h"
+#include "gateway/conformance.h"
 #include "gateway/lab_accounts.h"
 
 #include <stdlib.h>
@@ -245,6 +246,8 @@ static int start(struct gateway *gw, char why[256])
     incoming_reroute(gw); /* the rules may have changed while we were away */
     err = watch_init(&gw->watch);
     if (err == 0)
+        conformance_configure(gw->watch.conformance, gw->config->smpp.response_timeout_ms);
+    if (err == 0)
         err = listen_callbacks(gw, why);
     if (err == 0)
         err = admin_create(gw, why);
@@ -293,6 +296,23 @@ uint16_t gateway_callback_port(const struct gateway *gw)
 uint16_t gateway_admin_port(const struct gateway *gw)
 {
     return gw->admin->port;
+}
+
+bool gateway_callback_url(const struct gateway *gw, char *out, size_t size)
+{
+    static const char *const charsets[] = { "utf-8", "windows-1251", "koi8-r" };
+    static const char *const hashes[] = { "", "&md5=", "&sha1=", "&crc32=" };
+    static const char *const formats[] = { "", "&fmt=2", "&fmt=3" };
+    const struct cfg_callbacks *cfg = gw->config->callback_count == 0 ? NULL : &gw->config->callbacks[0];
+
+    if (cfg == NULL || gw->callback_port == 0)
+        return false;
+    bool hashed = cfg->hash != CFG_HASH_NONE;
+    int len = snprintf(out, size, "%s://127.0.0.1:%u%s?charset=%s%s%s%s",
+                       cfg->certificate_file != NULL && cfg->certificate_file[0] != '\0' ? "https" : "http",
+                       gw->callback_port, cfg->path, charsets[cfg->charset], formats[cfg->format], hashes[cfg->hash],
+                       hashed ? cfg->secret : "");
+    return len > 0 && (size_t)len < size;
 }
 
 void gateway_set_lab(struct gateway *gw, const struct gateway_lab *lab)

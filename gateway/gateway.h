@@ -4,6 +4,7 @@
 #ifndef GATEWAY_GATEWAY_H
 #define GATEWAY_GATEWAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -19,25 +20,34 @@ int gateway_start(uv_loop_t *loop, struct config *config, struct gateway **out, 
 /* The ports in use (the first listener of each kind): for the lab, where they may have been 0. */
 uint16_t gateway_smpp_port(const struct gateway *gw);
 uint16_t gateway_callback_port(const struct gateway *gw);
+/* The address an aggregator's account needs to reach the first callbacks listener, with charset, format and hash; false:
+ * there is none, or it does not fit. */
+bool gateway_callback_url(const struct gateway *gw, char *out, size_t size);
 /* Reads smpp.tls's files again for connections to come; those there are keep what they have. Returns 0, or ERR_CONFIG with
  * a line in the log: then the certificates read before stay. */
 int gateway_reload_certificates(struct gateway *gw);
 uint16_t gateway_admin_port(const struct gateway *gw); /* 0: none */
 
-/* What the lab lets the administration do with its simulated aggregator. */
+/* What the lab lets the administration do with its simulated aggregator. `login`: an account of it, "" the first. */
 struct gateway_lab {
     void *owner;
-    void (*read_behaviour)(void *owner, struct buf *out);
-    int (*write_behaviour)(void *owner, const char *json, size_t len, char why[256]);
-    int (*incoming)(void *owner, const char *phone, const char *to, const char *text, const char *sms_id);
+    bool whole; /* every account is in the lab: smppbridge lab */
+    int (*read_behaviour)(void *owner, const char *login, struct buf *out);
+    int (*write_behaviour)(void *owner, const char *login, const char *json, size_t len, char why[256]);
+    /* `lab_account`: of the network behind accounts of mode "lab" */
+    int (*incoming)(void *owner, bool lab_account, const char *phone, const char *to, const char *text,
+                    const char *sms_id);
 };
 /* `lab` must outlive the gateway. */
 void gateway_set_lab(struct gateway *gw, const struct gateway_lab *lab);
 /* Who runs the simulated network of accounts of mode "lab": started when the first one is configured. `start` gets the
- * address for callbacks and gives the simulator's. */
+ * address for callbacks and says where the network is and as whom it is used. */
+struct gateway_lab_network {
+    char url[160], login[64], password[64];
+};
 struct gateway_lab_host {
     void *owner;
-    int (*start)(void *owner, const char *callback_url, char out_url[160], char why[256]);
+    int (*start)(void *owner, const char *callback_url, struct gateway_lab_network *out, char why[256]);
 };
 /* Right after gateway_start; `host` must outlive the gateway. Returns 0, or an error with a sentence. */
 int gateway_set_lab_host(struct gateway *gw, const struct gateway_lab_host *host, char why[256]) MUST_CHECK;

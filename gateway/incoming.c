@@ -7,6 +7,7 @@
  * that comes both ways is stored by the first. The key and the message become durable together or not at all.
  */
 #include "gateway/internal.h"
+#include "gateway/lab_accounts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -208,12 +209,15 @@ static struct account *route_by_rules(struct gateway *gw, const char *to, const 
 static int route_and_store(struct intake *intake)
 {
     struct gateway *gw = intake->gw;
+    struct account *marked = lab_account_marked(gw, &intake->in);
     struct item *asker = intake->asker == 0 ? NULL : book_find(gw->book, intake->asker);
     struct account *account = asker == NULL ? NULL : account_by_number(gw, asker->m->p.esme);
 
-    if (account == NULL || account->cfg == NULL) {
+    if (account == NULL || account->cfg == NULL || (intake->in.lab && !lab_account_is(account))) {
         intake->asker = 0;
-        account = route_by_rules(gw, intake->in.to, intake->in.text);
+        account = marked != NULL   ? marked
+                  : intake->in.lab ? lab_account_for(gw, &intake->in)
+                                   : route_by_rules(gw, intake->in.to, intake->in.text);
     }
     int err = account == NULL ? ERR_NOMEM : store_for(intake, account);
     if (err != 0)

@@ -272,6 +272,9 @@ const char *route_operator(const struct config *config, const char *number);
 /* The upstream does not work for now: what waits for it, and was never sent, goes where the routes lead without it. */
 void route_away(struct upstream *up);
 struct account *route_incoming(struct gateway *gw, const char *to, const char *text);
+/* The same by one rule. */
+struct account *route_incoming_by(struct gateway *gw, const struct cfg_incoming *rule, const char *to,
+                                  const char *text);
 
 /* answer.c: smpp_answer and its kin, for tickets of sessions and of HTTP exchanges alike */
 int answer_ticket(struct gateway *gw, const struct smpp_ticket *ticket, uint32_t status, const char *message_id);
@@ -420,6 +423,7 @@ void report_polled(struct gateway *gw, struct item *item, const struct smsc_stat
 struct incoming { /* what a subscriber sent or did; views */
     const char *id, *phone, *to, *text;
     const char *sms_id; /* the send it answers, "" none */
+    bool lab;           /* from the simulated network of lab accounts */
     bool call;          /* the confirming call: no id, text "[waitcall]" */
     int64_t ts_s;       /* of the call, or when it was received; 0 unknown */
 };

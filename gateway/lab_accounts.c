@@ -24,7 +24,7 @@ static int make_secret(char out[33])
     return 0;
 }
 
-static int read_settings(const char *url, const char *secret, struct config **out)
+static int read_settings(const struct gateway_lab_network *network, const char *secret, struct config **out)
 {
     struct buf text, mistakes;
 
@@ -32,11 +32,12 @@ static int read_settings(const char *url, const char *secret, struct config **ou
     buf_init(&mistakes, 4096);
     buf_addf(&text,
              "{\"esmes\": [{\"system_id\": \"lab\", \"password\": \"lab\", \"upstream\": \"lab\"}],"
-             "\"upstreams\": [{\"name\": \"lab\", \"urls\": [\"%s\"], \"login\": \"alex\", \"password\": \"123\"}],"
+             "\"upstreams\": [{\"name\": \"lab\", \"urls\": [\"%s\"], \"login\": \"%s\", \"password\": \"%s\","
+             "\"limits\": {\"repeat\": \"0ms\"}}],"
              "\"callbacks\": {\"listen\": [\"127.0.0.1:0\"], \"upstream\": \"lab\", \"hash\": \"sha1\", "
              "\"secret\": \"%s\"},"
              "\"store\": {\"url\": \"memory:\"}}",
-             url, secret);
+             network->url, network->login, network->password, secret);
     int err = cfg_read_text("lab accounts", buf_text(&text), text.len, out, &mistakes);
     if (err != 0)
         log_error("lab accounts", "reason=%s", buf_text(&mistakes));
@@ -55,12 +56,13 @@ static int make_upstream(struct gateway *gw)
 
 static int prepare(struct gateway *gw, char why[256])
 {
-    char secret[33], url[160], callback[160];
+    struct gateway_lab_network network = { .url = "http://127.0.0.1:1", .login = "lab", .password = "lab" };
+    char secret[33], callback[160];
     uint16_t port = 0;
 
     int err = make_secret(secret);
     if (err == 0)
-        err = read_settings("http://127.0.0.1:1", secret, &gw->lab_config); /* the address is known below */
+        err = read_settings(&network, secret, &gw->lab_config); /* the address is known below */
     if (err != 0)
         return err;
     gw->lab_config->callbacks[0].upstream = LAB_UPSTREAM;
@@ -69,12 +71,12 @@ static int prepare(struct gateway *gw, char why[256])
         return err;
     snprintf(callback, sizeof callback, "http://127.0.0.1:%u%s?charset=utf-8&sha1=%s", port,
              gw->lab_config->callbacks[0].path, secret);
-    err = gw->lab_host->start(gw->lab_host->owner, callback, url, why);
+    err = gw->lab_host->start(gw->lab_host->owner, callback, &network, why);
     if (err != 0)
         return err;
     /* again, now with the address: the listener keeps looking at gw->lab_config */
     struct config *first = gw->lab_config;
-    err = read_settings(url, secret, &gw->lab_config);
+    err = read_settings(&network, secret, &gw->lab_config);
     if (err != 0) {
         gw->lab_config = first;
         return err;
@@ -92,6 +94,7 @@ int lab_accounts_prepare(struct gateway *gw, const struct config *config, char w
     why[0] = '\0';
     for (size_t i = 0; i < config->esme_count; i++)
         needed |= config->esmes[i].mode == CFG_LAB;
+    needed |= upstream_named(gw, LAB_UPSTREAM) != NULL; /* the store says that messages are under way there */
     if (!needed || gw->lab_config != NULL)
         return 0;
     if (gw->lab_host == NULL) {
@@ -109,6 +112,37 @@ const struct cfg_callbacks *listener_cfg(const struct listener *listener)
     const struct gateway *gw = listener->gateway;
 
     return listener->index == LISTENER_LAB ? &gw->lab_config->callbacks[0] : &gw->config->callbacks[listener->index];
+}
+
+bool lab_account_is(const struct account *account)
+{
+    return account != NULL && account->cfg != NULL && account->cfg->mode == CFG_LAB;
+}
+
+struct account *lab_account_for(struct gateway *gw, const struct incoming *in)
+{
+    for (size_t i = 0; i < gw->config->incoming_count; i++) {
+        struct account *account = route_incoming_by(gw, &gw->config->incoming[i], in->to, in->text);
+
+        if (lab_account_is(account))
+            return account;
+    }
+    for (size_t i = 0; i < gw->config->esme_count; i++) {
+        if (gw->config->esmes[i].mode == CFG_LAB)
+            return account_get(gw, gw->config->esmes[i].system_id);
+    }
+    return NULL;
+}
+
+struct account *lab_account_marked(struct gateway *gw, const struct incoming *in)
+{
+    size_t len = strlen(LAB_MARK);
+    struct account *account = NULL;
+
+    if (strncmp(in->sms_id, LAB_MARK, len) != 0 || (!in->lab && (gw->lab == NULL || !gw->lab->whole)))
+        return NULL;
+    HASH_FIND_STR(gw->accounts, in->sms_id + len, account);
+    return account != NULL && account->cfg != NULL && (!in->lab || lab_account_is(account)) ? account : NULL;
 }
 
 void lab_accounts_finish(struct gateway *gw)

@@ -10,6 +10,7 @@
 
 #include "gateway/admin.h"
 #include "gateway/internal.h"
+#include "gateway/conformance.h"
 #include "gateway/lab_accounts.h"
 
 static const struct cfg_esme *esme_named(const struct config *config, const char *system_id)
@@ -127,6 +128,7 @@ static void configure_listeners(struct gateway *gw)
     struct smpp_server_opts opts = gateway_smpp_opts(smpp);
 
     smpp_server_configure(gw->smpp, &opts);
+    conformance_configure(gw->watch.conformance, smpp->response_timeout_ms);
     (void)gateway_reload_certificates(gw); /* says in the log what it has not taken */
     for (struct listener *l = gw->listeners; l != NULL; l = l->next) {
         const struct cfg_callbacks *cfg = listener_cfg(l);

@@ -204,13 +204,20 @@ static bool keyword_matches(const char *keyword, const char *text)
     return ends_word(*text);
 }
 
+struct account *route_incoming_by(struct gateway *gw, const struct cfg_incoming *rule, const char *to, const char *text)
+{
+    if (!number_matches(rule->to, to) || (rule->keyword[0] != '\0' && !keyword_matches(rule->keyword, text)))
+        return NULL;
+    return account_get(gw, rule->system_id);
+}
+
 struct account *route_incoming(struct gateway *gw, const char *to, const char *text)
 {
     for (size_t i = 0; i < gw->config->incoming_count; i++) {
-        const struct cfg_incoming *rule = &gw->config->incoming[i];
+        struct account *account = route_incoming_by(gw, &gw->config->incoming[i], to, text);
 
-        if (number_matches(rule->to, to) && (rule->keyword[0] == '\0' || keyword_matches(rule->keyword, text)))
-            return account_get(gw, rule->system_id);
+        if (account != NULL)
+            return account;
     }
     return NULL;
 }

@@ -10,19 +10,18 @@
 #include "http/server.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/net.h"
+#include "http/head.h"
+#include "http/listening.h"
 
 enum {
     DEFAULT_MAX_BODY_BYTES = 64 << 10,
@@ -30,14 +29,13 @@ enum {
     DEFAULT_TIMEOUT_S = 30,
     HEAD_BYTES_MAX = 16 << 10,   /* per connection: request line and headers; above it MHD answers 431 */
     DISCARD_BYTES_MAX = 1 << 20, /* of a chunked body over the limit, read only to be able to answer 413 */
-    BACKLOG = 1024,
     HURRIES_MAX = 4, /* MHD 0.9.75 says so throughout a TLS handshake: then ask each millisecond, do not spin */
-    FILE_BYTES_MAX = 1 << 20, /* of a certificate or key */
     STREAM_WAITING_MAX = 256 << 10,
     STREAM_BLOCK_BYTES = 16 << 10,
     REPLY_HEADERS_MAX = 4 << 10,
     QUERY_BYTES_MAX = HEAD_BYTES_MAX,
-    BUFFER_KEPT_BYTES = 64 << 10 /* a pooled buffer larger than this is given back */
+    BUFFER_KEPT_BYTES = 64 << 10, /* a pooled buffer larger than this is given back */
+    SLOW_TICK_MS = 50
 };
 
 enum state {
@@ -61,7 +59,10 @@ struct http_exchange {
     struct buf query, body, headers; /* headers: name NUL value NUL ... */
     struct MHD_Response *response;
     unsigned status;
-    struct buf raw; /* http_abort: sent as it stands */
+    struct buf raw;       /* http_abort: sent as it stands; http_reply_slowly: the body */
+    unsigned slow_rate;   /* bytes a second that are read, then written; 0 as fast as it goes */
+    uint64_t slow_credit; /* thousandths of bytes it may move now */
+    bool is_slowed;       /* suspended until the next tick */
     struct http_stream *stream;
 };
 
@@ -84,6 +85,9 @@ struct http_server {
     uv_poll_t poll;
     uv_timer_t timer;
     uv_idle_t idle;
+    uv_timer_t slow;
+    unsigned slowed; /* exchanges suspended for their slowness */
+    unsigned (*read_rate)(void *owner);
     unsigned hurries; /* runs since the last event for which MHD said it has more to do at once */
     unsigned handles; /* libuv handles not closed yet */
     bool in_run, wants_run, is_quiesced, closing, is_tls;
@@ -170,6 +174,54 @@ static void wake(struct http_server *s)
     next_turn(s);
 }
 
+/* ---- slow on purpose (the simulator's fault) ---- */
+
+static void on_slow_tick(uv_timer_t *timer)
+{
+    struct http_server *s = timer->data;
+
+    for (struct http_exchange *x = s->exchanges.next; x != &s->exchanges; x = x->next) {
+        x->slow_credit += x->is_slowed ? (uint64_t)x->slow_rate * SLOW_TICK_MS : 0;
+        if (!x->is_slowed || x->slow_credit < 1000)
+            continue;
+        x->is_slowed = false;
+        s->slowed--;
+        MHD_resume_connection(x->connection);
+    }
+    if (s->slowed == 0)
+        uv_timer_stop(&s->slow);
+    wake(s);
+}
+
+static void slow_suspend(struct http_exchange *x)
+{
+    struct http_server *s = x->server;
+
+    x->is_slowed = true;
+    s->slowed++;
+    MHD_suspend_connection(x->connection);
+    if (!uv_is_active((uv_handle_t *)&s->slow)) {
+        uv_update_time(s->slow.loop);
+        uv_timer_start(&s->slow, on_slow_tick, SLOW_TICK_MS, SLOW_TICK_MS);
+    }
+}
+
+/* How many of `len` bytes may move now; 0: the connection has been suspended until some may. */
+static size_t slow_share(struct http_exchange *x, size_t len)
+{
+    size_t may = (size_t)(x->slow_credit / 1000);
+
+    if (x->slow_rate == 0 || x->server->closing)
+        return len;
+    if (may > 0) {
+        may = may < len ? may : len;
+        x->slow_credit -= may * 1000;
+        return may;
+    }
+    slow_suspend(x);
+    return 0;
+}
+
 /* ---- exchanges ---- */
 
 static struct http_exchange *exchange_take(struct http_server *s)
@@ -193,6 +245,14 @@ static struct http_exchange *exchange_take(struct http_server *s)
     x->prev = s->exchanges.prev;
     x->prev->next = x->next->prev = x;
     return x;
+}
+
+static void slow_forget(struct http_exchange *x)
+{
+    x->server->slowed -= x->is_slowed;
+    x->is_slowed = false;
+    x->slow_rate = 0;
+    x->slow_credit = 0;
 }
 
 static void exchange_free(struct http_exchange *x)
@@ -222,6 +282,7 @@ static void exchange_give_back(struct http_exchange *x)
     x->stream = NULL;
     x->connection = NULL;
     x->is_seen = x->is_too_large = x->is_queued = x->is_aborted = false;
+    slow_forget(x);
     x->discarded = 0;
     x->next = s->pool;
     s->pool = x;
@@ -296,49 +357,6 @@ static const char *peer_text(struct MHD_Connection *connection)
 
 /* ---- what MHD lets through ---- */
 
-struct head {
-    unsigned lengths, codings;
-    bool is_malformed, is_coding_unknown;
-    uint64_t length;
-    const char *value_end; /* of the header before */
-};
-
-static bool is_name(const char *key, size_t len, const char *name)
-{
-    return len == strlen(name) && strncasecmp(key, name, len) == 0;
-}
-
-static enum MHD_Result see_header(void *owner, enum MHD_ValueKind kind, const char *key, size_t key_len,
-                                  const char *value, size_t value_len)
-{
-    struct head *head = owner;
-
-    UNUSED(kind);
-    for (size_t i = 0; i < key_len; i++) {
-        if ((unsigned char)key[i] <= ' ')
-            head->is_malformed = true;
-    }
-    if (value == NULL)
-        return MHD_YES;
-    if (memchr(value, '\r', value_len) != NULL)
-        head->is_malformed = true;
-    /* MHD ends a value at a NUL and goes on behind the line. Names and values stay where they were received, with CR and
-     * LF overwritten by NUL, so between a value and the next name there are one or two bytes. More were cut off by a NUL,
-     * or belong to a folded line (which 0.9.75 garbles) [RFC 9112 5.2: refuse]. */
-    if (head->value_end != NULL && (uintptr_t)key - (uintptr_t)head->value_end > 2)
-        head->is_malformed = true;
-    head->value_end = value + value_len;
-    if (is_name(key, key_len, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
-        head->lengths++;
-        head->length = strtoull(value, NULL, 10); /* MHD has refused anything but digits */
-    } else if (is_name(key, key_len, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
-        head->codings++;
-        if (!is_name(value, value_len, "chunked"))
-            head->is_coding_unknown = true;
-    }
-    return MHD_YES;
-}
-
 static enum MHD_Result refuse(struct http_exchange *x, unsigned status, const char *text)
 {
     struct MHD_Response *response =
@@ -361,16 +379,14 @@ static unsigned judge_head(struct http_exchange *x, const char **out_text)
 {
     struct http_server *s = x->server;
     const union MHD_ConnectionInfo *info;
-    struct head head = { 0 };
+    struct http_head head;
 
     info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (s->allow.count > 0 && (info == NULL || !net_list_allows(&s->allow, info->client_addr))) {
         *out_text = "address not allowed\n";
         return MHD_HTTP_FORBIDDEN;
     }
-    MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, see_header, &head);
-    if (head.value_end != NULL && head.value_end[1] != '\0')
-        head.is_malformed = true; /* the same behind the last one, where the blank line must be */
+    http_head_read(x->connection, &head);
     if (head.is_malformed || head.lengths > 1 || head.codings > 1 || head.is_coding_unknown ||
         (head.lengths > 0 && head.codings > 0)) {
         *out_text = "malformed request\n";
@@ -423,22 +439,28 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
         unsigned status = judge_head(x, &text);
 
         x->is_seen = true;
+        if (s->read_rate != NULL)
+            x->slow_rate = s->read_rate(s->owner);
         return status == 0 ? MHD_YES : refuse(x, status, text);
     }
     if (*upload_len > 0) {
+        size_t take = slow_share(x, *upload_len), left = *upload_len - take;
+
         if (!x->is_too_large) {
-            buf_add(&x->body, upload, *upload_len);
+            buf_add(&x->body, upload, take);
             if (x->body.failed) {
                 x->is_too_large = true;
                 buf_finish(&x->body);
             }
         }
         if (x->is_too_large) {
-            x->discarded += *upload_len;
+            x->discarded += take;
             if (x->discarded > DISCARD_BYTES_MAX)
                 return MHD_NO;
         }
-        *upload_len = 0;
+        if (take > 0 && left > 0)
+            slow_suspend(x); /* what is left is shown again when it goes on */
+        *upload_len = left;
         return MHD_YES;
     }
     if (x->is_queued)
@@ -454,6 +476,7 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
         if (x->is_too_large)
             return refuse(x, MHD_HTTP_CONTENT_TOO_LARGE, "body too large\n");
         x->state = HANDLING;
+        x->slow_rate = 0; /* the answer has a pace of its own */
         s->handler(s->owner, x, &request);
         if (x->state == HANDLING) {
             x->state = PARKED;
@@ -522,6 +545,33 @@ void http_reply(struct http_exchange *x, int status, const char *content_type, c
     x->status = (unsigned)status;
     /* MUST_COPY does not write; its parameter is merely not const */
     x->response = MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+    if (x->response != NULL)
+        add_headers(x, x->response, content_type);
+    answered(x);
+}
+
+static ssize_t read_slowly(void *owner, uint64_t position, char *out, size_t max)
+{
+    struct http_exchange *x = owner;
+    size_t left = x->raw.len - (size_t)position, n = slow_share(x, left < max ? left : max);
+
+    memcpy(out, x->raw.data + position, n);
+    return (ssize_t)n;
+}
+
+void http_reply_slowly(struct http_exchange *x, int status, const char *content_type, const void *body, size_t len,
+                       unsigned bytes_per_s)
+{
+    if (x->state == DROPPED || len == 0) {
+        http_reply(x, status, content_type, body, len);
+        return;
+    }
+    assert(x->state == HANDLING || x->state == PARKED);
+    buf_add(&x->raw, body, len);
+    x->status = (unsigned)status;
+    x->slow_rate = bytes_per_s;
+    if (!x->raw.failed)
+        x->response = MHD_create_response_from_callback(len, STREAM_BLOCK_BYTES, read_slowly, x, NULL);
     if (x->response != NULL)
         add_headers(x, x->response, content_type);
     answered(x);
@@ -644,75 +694,6 @@ static void complain(void *owner, const char *format, va_list args)
         *end = '\0';
 }
 
-static int listen_on(const struct http_server_opts *opts, int *out_fd, char why[256])
-{
-    struct sockaddr_storage address;
-    socklen_t len;
-    int one = 1;
-    int fd;
-
-    if (opts->listen_fd >= 0) {
-        fd = fcntl(opts->listen_fd, F_DUPFD_CLOEXEC, 0);
-        if (fd < 0 || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) {
-            snprintf(why, 256, "inherited socket %d: %s", opts->listen_fd, strerror(errno));
-            if (fd >= 0)
-                close(fd);
-            return ERR_IO;
-        }
-        *out_fd = fd;
-        return 0;
-    }
-    if (opts->address == NULL || net_sockaddr(opts->address, &address, &len) != 0) {
-        snprintf(why, 256, "\"%s\" is not address:port", opts->address == NULL ? "" : opts->address);
-        return ERR_SYNTAX;
-    }
-    fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-        bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0) {
-        snprintf(why, 256, "cannot listen on %s: %s", opts->address, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return ERR_IO;
-    }
-    *out_fd = fd;
-    return 0;
-}
-
-/* The whole file as text; the caller frees. NULL with a sentence in `why`. */
-static char *read_file(const char *path, char why[256])
-{
-    FILE *f = fopen(path, "re");
-    char *text = NULL;
-    size_t len = 0;
-
-    if (f != NULL)
-        text = malloc(FILE_BYTES_MAX);
-    if (text != NULL)
-        len = fread(text, 1, FILE_BYTES_MAX - 1, f);
-    if (text == NULL || ferror(f) || len == 0) {
-        snprintf(why, 256, "cannot read %s: %s", path, errno != 0 ? strerror(errno) : "empty");
-        free(text);
-        text = NULL;
-    } else {
-        text[len] = '\0';
-    }
-    if (f != NULL)
-        fclose(f);
-    return text;
-}
-
-static int port_of(int fd, uint16_t *out_port)
-{
-    struct sockaddr_storage address;
-    socklen_t len = sizeof address;
-    char text[NET_TEXT_SIZE], host[NET_HOST_SIZE];
-
-    if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-        return ERR_IO;
-    net_text((struct sockaddr *)&address, text);
-    return net_split(text, host, out_port) == 0 ? 0 : ERR_IO;
-}
-
 static void configure(struct http_server *s, const struct http_server_opts *opts)
 {
     s->max_body_bytes = opts->max_body_bytes == 0 ? DEFAULT_MAX_BODY_BYTES : opts->max_body_bytes;
@@ -791,6 +772,7 @@ int http_server_create(uv_loop_t *loop, const struct http_server_opts *opts, htt
     s->exchanges.next = s->exchanges.prev = &s->exchanges;
     s->handler = handler;
     s->owner = owner;
+    s->read_rate = opts->read_rate;
     configure(s, opts);
     err = net_list_parse(opts->allow_from, &s->allow, &bad);
     if (err != 0) {
@@ -800,17 +782,17 @@ int http_server_create(uv_loop_t *loop, const struct http_server_opts *opts, htt
     s->is_tls = opts->certificate_file != NULL && opts->key_file != NULL;
     if (s->is_tls) {
         err = ERR_CONFIG;
-        s->certificate = read_file(opts->certificate_file, why);
+        s->certificate = http_listen_file(opts->certificate_file, why);
         if (s->certificate == NULL)
             goto out;
-        s->key = read_file(opts->key_file, why);
+        s->key = http_listen_file(opts->key_file, why);
         if (s->key == NULL)
             goto out;
     }
-    err = listen_on(opts, &fd, why);
+    err = http_listen_on(opts, &fd, why);
     if (err != 0)
         goto out;
-    err = port_of(fd, &port);
+    err = http_listen_port(fd, &port);
     if (err != 0)
         goto out;
     signal(SIGPIPE, SIG_IGN); /* promised to MHD, which uses sendfile */
@@ -829,8 +811,9 @@ int http_server_create(uv_loop_t *loop, const struct http_server_opts *opts, htt
     }
     uv_timer_init(loop, &s->timer);
     uv_idle_init(loop, &s->idle);
-    s->poll.data = s->timer.data = s->idle.data = s;
-    s->handles = 3;
+    uv_timer_init(loop, &s->slow);
+    s->poll.data = s->timer.data = s->idle.data = s->slow.data = s;
+    s->handles = 4;
     uv_poll_start(&s->poll, UV_READABLE, on_ready);
     *out = s;
     *out_port = port;
@@ -869,13 +852,14 @@ static void stop_daemon(struct http_server *s)
     for (struct http_exchange *x = s->exchanges.next; x != &s->exchanges; x = x->next) {
         if (x->state == PARKED)
             MHD_resume_connection(x->connection);
-        else if (x->stream != NULL && x->stream->is_suspended)
+        else if (x->is_slowed || (x->stream != NULL && x->stream->is_suspended))
             MHD_resume_connection(x->connection);
     }
     MHD_stop_daemon(s->daemon);
     uv_close((uv_handle_t *)&s->poll, on_handle_closed);
     uv_close((uv_handle_t *)&s->timer, on_handle_closed);
     uv_close((uv_handle_t *)&s->idle, on_handle_closed);
+    uv_close((uv_handle_t *)&s->slow, on_handle_closed);
 }
 
 void http_server_destroy(struct http_server *s)

@@ -27,6 +27,8 @@ struct http_server_opts {
     unsigned timeout_s;                      /* of an idle or slow connection; 0 = 30 */
     const char *certificate_file, *key_file; /* both: TLS */
     const char *const *allow_from;           /* NULL-terminated list of CIDR; NULL or empty: everywhere */
+    unsigned (*read_rate)(void *owner);      /* asked at each head: bytes of the body read a second, 0 no limit. The
+                                                simulator's fault; NULL: never slow */
 };
 
 struct http_request_in {
@@ -58,6 +60,9 @@ const char *http_header(struct http_exchange *exchange, const char *name);
 void http_reply_header(struct http_exchange *exchange, const char *name, const char *value);
 /* Answers and ends the exchange; the body is copied. A peer that has gone meanwhile is no error. */
 void http_reply(struct http_exchange *exchange, int status, const char *content_type, const void *body, size_t len);
+/* The same, but no more than `bytes_per_s` of the body a second. The simulator's fault. */
+void http_reply_slowly(struct http_exchange *exchange, int status, const char *content_type, const void *body,
+                       size_t len, unsigned bytes_per_s);
 /* Closes the connection without any answer (the simulator's faults). `after_bytes`: sends that much of the given answer
  * first (0 = nothing). */
 void http_abort(struct http_exchange *exchange, int status, const char *content_type, const void *body, size_t len,

@@ -18,7 +18,7 @@ static const struct command_help help = {
     "  79000003TTT delivered after TTT seconds            79000005xxx  the subscriber answers with the same text\n"
     "  79000004001 callback lost, 002 twice, 003 with a wrong hash, 004 before the reply, 005 status 0 afterwards\n"
     "  79000006000 connection closed before acceptance, 001 after, 002 empty reply, 003 half a reply, 004 none,\n"
-    "              500 and 501 HTTP 500 before and after acceptance (every other try)\n"
+    "              005 a slow one, 500 and 501 HTTP 500 before and after acceptance (every other try)\n"
     "Over HTTP, from loopback: GET /lab/accepted, /lab/messages, /lab/callbacks, /lab/behaviour; PUT /lab/behaviour "
     "with\n"
     "any of its settings; POST /lab/incoming {phone, text, to, sms_id}, /lab/waitcall {phone}, /lab/reset.",

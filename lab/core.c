@@ -28,7 +28,7 @@ struct lab *lab_create(uint64_t seed, size_t max_messages, lab_event_fn *on_even
     lab->on_event = on_event;
     lab->owner = owner;
     lab->next_id = 1;
-    lab->next_answer = 1;
+    lab->next_answer = lab->first_answer = 1;
     lab_behaviour_init(&lab->b);
     (void)lab_money_read(lab->b.balance, &lab->balance_e6);
     lab->rates = calloc((size_t)LAB_RATE_SETS * LAB_RATE_WAYS, sizeof *lab->rates);
@@ -73,7 +73,9 @@ int lab_add_account(struct lab *lab, const char *json, size_t len, char why[256]
     added = lab_create(lab->seed, lab->messages.max, lab->on_event, lab->owner);
     if (added == NULL)
         return ERR_NOMEM;
+    added->further = true;
     added->b = lab->b;
+    added->next_answer = added->first_answer = lab->first_answer;
     added->balance_e6 = lab->balance_e6;
 
     int err = lab_settings_write(added, json, len, why);
@@ -120,7 +122,7 @@ void lab_reset(struct lab *lab)
     lab->link_count = 0;
     lab->draws = 0;
     lab->next_id = 1;
-    lab->next_answer = 1;
+    lab->first_answer = lab->next_answer; /* a client keeps the ids it has seen: none comes twice */
     lab->spent_e6 = 0;
     lab_records_finish(lab);
     if (lab->others != NULL)
@@ -426,6 +428,24 @@ void lab_call_close(struct lab_call *call)
     http_params_finish(&call->params);
 }
 
+void lab_call_identify(struct lab_call *call)
+{
+    const char *login = lab_param(call, "login"), *psw = lab_param(call, "psw"), *key = lab_param(call, "apikey");
+    struct lab *first = call->lab;
+
+    for (struct lab *account = first; account != NULL; account = account->others) {
+        if (lab_auth(account, login, psw, key)) {
+            call->lab = account;
+            call->authorised = true;
+            return;
+        }
+    }
+
+    struct lab *named = lab_account_named(first, login);
+
+    call->lab = named != NULL ? named : first;
+}
+
 int lab_call_admit(struct lab_call *call)
 {
     struct lab *lab = call->lab;
@@ -433,15 +453,11 @@ int lab_call_admit(struct lab_call *call)
     call->address = lab_address_of(lab, call->request->peer, call->now_ms);
     if (lab->b.blocked != 0 || call->address->blocked_until_ms > call->now_ms)
         return 4;
-    while (call->lab != NULL &&
-           !lab_auth(call->lab, lab_param(call, "login"), lab_param(call, "psw"), lab_param(call, "apikey")))
-        call->lab = call->lab->others;
-    if (call->lab == NULL) {
-        call->lab = lab;
+    if (!call->authorised) {
         lab_address_auth_failed(lab, call->address, call->now_ms);
         return 2;
     }
-    if (lab->b.limits != 0 && call->request->concurrent + 1 >= (unsigned)lab->b.concurrent) {
+    if (lab->b.limits != 0 && lab->under_way + 1 >= (unsigned)lab->b.concurrent) {
         call->error_words = "too many concurrent requests";
         return 9;
     }
@@ -521,13 +537,18 @@ static void not_found(struct lab_reply *reply)
     buf_adds(&reply->body, "404 Not Found\n");
 }
 
-/* A short link is followed: counted, and the message it came with becomes "link clicked". */
+/* A short link is followed: counted, and the message it came with becomes "link clicked". Links of further accounts have
+ * the login before their number: /t/bob-1. */
 static void follow_link(struct lab *lab, const struct lab_request *request, struct lab_reply *reply)
 {
-    char *end;
-    unsigned long n = strtoul(request->path + 3, &end, 10);
+    const char *name = request->path + 3, *dash = strrchr(name, '-'), *number = dash != NULL ? dash + 1 : name;
+    char login[LAB_TEXT_MAX] = "", *end;
+    unsigned long n = strtoul(number, &end, 10);
 
-    if (end == request->path + 3 || *end != '\0' || n == 0 || n > lab->link_count ||
+    if (dash != NULL && dash - name < LAB_TEXT_MAX)
+        memcpy(login, name, (size_t)(dash - name));
+    lab = lab_account_named(lab, login);
+    if (lab == NULL || end == number || *end != '\0' || n == 0 || n > lab->link_count ||
         (reply->location = strdup(lab->links[n - 1].url)) == NULL) {
         not_found(reply);
         return;
@@ -574,67 +595,110 @@ static void faults_after(const struct lab *lab, struct lab_reply *reply, uint64_
         reply->fault = LAB_FAULT_CUT;
     else if (lab_draw(lab->seed, key, 106) < b->hang)
         reply->fault = LAB_FAULT_HANG;
+    else if (lab_draw(lab->seed, key, 109) < b->slow_reply)
+        reply->fault = LAB_FAULT_SLOW;
 }
 
-void lab_serve_method(struct lab *lab, const struct lab_request *request, struct lab_reply *reply)
+static void run_method(struct lab_call *call, bool understood)
 {
-    const struct method *method = method_of(request->path);
-    struct lab_call call = {
-        .lab = lab, .request = request, .now_ms = request->now_ms, .reply = reply, .out = &reply->body
-    };
+    const struct method *method = method_of(call->request->path);
+    struct lab *lab = call->lab;
 
     assert(method != NULL); /* the caller has looked */
 
-    bool understood = lab_call_open(&call);
-    int error = lab_call_admit(&call);
+    int error = lab_call_admit(call);
 
     if (error == 0 && !understood)
         error = 1;
     if (error != 0)
-        lab_reply_error(&call, error, NULL);
+        lab_reply_error(call, error, NULL);
     else
-        method->run(&call);
+        method->run(call);
     if (method->run == lab_method_send && error != 2 && error != 4)
-        lab_address_send_done(lab, call.address, call.error != 0 && call.error != 9 && call.error != 3, call.now_ms);
-    if (call.error != 0) {
+        lab_address_send_done(lab, call->address, call->error != 0 && call->error != 9 && call->error != 3,
+                              call->now_ms);
+    if (call->error != 0) {
         lab->n.refused++;
-        lab->n.by_error[call.error <= 9 ? call.error : 0]++;
+        lab->n.by_error[call->error <= 9 ? call->error : 0]++;
     }
-    if (call.fmt == 3)
-        reply->content_type = TYPE_JSON;
-    else if (call.fmt == 2)
-        reply->content_type = "text/xml";
-    encode_reply(&call);
-    lab_call_close(&call);
+    if (call->fmt == 3)
+        call->reply->content_type = TYPE_JSON;
+    else if (call->fmt == 2)
+        call->reply->content_type = "text/xml";
+    encode_reply(call);
+}
+
+static void serve_soap(struct lab_call *call, bool understood, const struct lab_soap *soap,
+                       const struct lab_request *request, struct lab_reply *reply)
+{
+    struct lab_reply method_reply;
+
+    lab_reply_init(&method_reply);
+    call->reply = &method_reply;
+    call->out = &method_reply.body;
+    if (soap->op != NULL)
+        run_method(call, understood);
+    else if (request->body_len > 0)
+        call->lab->n.refused++;
+    lab_soap_answer(soap, request, &method_reply.body, reply);
+    reply->fault = method_reply.fault;
+    reply->latency_ms = method_reply.latency_ms > reply->latency_ms ? method_reply.latency_ms : reply->latency_ms;
+    lab_reply_finish(&method_reply);
+}
+
+/* The account's faults around its method. */
+static void serve_account(struct lab_call *call, bool understood, const struct lab_soap *soap,
+                          const struct lab_request *request)
+{
+    struct lab *lab = call->lab;
+    struct lab_reply *reply = call->reply;
+    uint64_t key = lab->draws++;
+
+    reply->account = lab;
+    lab->n.requests++;
+    if (!faults_before(lab, reply, key)) {
+        lab->n.faults++;
+        return;
+    }
+    if (soap != NULL)
+        serve_soap(call, understood, soap, request, reply);
+    else
+        run_method(call, understood);
+    if (reply->fault == LAB_FAULT_NONE)
+        faults_after(lab, reply, key);
+    lab->n.faults += reply->fault != LAB_FAULT_NONE;
 }
 
 void lab_serve(struct lab *lab, const struct lab_request *request, struct lab_reply *reply)
 {
-    bool soap = strcmp(request->path, "/sys/soap.php") == 0;
-    uint64_t key;
+    bool is_soap = strcmp(request->path, "/sys/soap.php") == 0, understood = false;
+    struct lab_soap soap;
 
     if (strncmp(request->path, "/lab/", 5) == 0) {
         lab_admin(lab, request, reply);
         return;
     }
-    if (method_of(request->path) == NULL && !soap) {
+    if (method_of(request->path) == NULL && !is_soap) {
         if (strncmp(request->path, "/t/", 3) == 0)
             follow_link(lab, request, reply);
         else
             not_found(reply);
         return;
     }
-    lab->n.requests++;
-    key = lab->draws++;
-    if (!faults_before(lab, reply, key)) {
-        lab->n.faults++;
-        return;
-    }
-    if (soap)
-        lab_method_soap(lab, request, reply);
-    else
-        lab_serve_method(lab, request, reply);
-    if (reply->fault == LAB_FAULT_NONE)
-        faults_after(lab, reply, key);
-    lab->n.faults += reply->fault != LAB_FAULT_NONE;
+
+    bool is_method = !is_soap || lab_soap_open(&soap, request);
+    struct lab_call call = { .lab = lab,
+                             .request = is_soap ? &soap.inner : request,
+                             .now_ms = request->now_ms,
+                             .reply = reply,
+                             .out = &reply->body };
+
+    http_params_init(&call.params);
+    if (is_method)
+        understood = lab_call_open(&call);
+    lab_call_identify(&call);
+    serve_account(&call, understood, is_soap ? &soap : NULL, request);
+    lab_call_close(&call);
+    if (is_soap)
+        lab_soap_finish(&soap);
 }

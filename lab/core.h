@@ -34,6 +34,7 @@ struct lab_behaviour {
     char failures[LAB_TEXT_MAX];
     /* the service and its faults */
     double latency_min_ms, latency_max_ms, error_rate, error_code, http_500, drop_before, drop_after, empty, cut, hang;
+    double slow_read, slow_reply, slow_bytes_s;
     double blocked;
     char imgcode[LAB_TEXT_MAX];
     double ip_limit;
@@ -210,6 +211,11 @@ struct lab_counters {
     uint64_t early_finished;
 };
 
+struct lab_posts { /* callbacks of one account: the transport counts them */
+    uint64_t sent, answered, refused, repeated, given_up, not_found, dropped;
+    int last_status;
+};
+
 struct lab {
     struct lab_behaviour b;
     uint64_t seed;
@@ -220,7 +226,7 @@ struct lab {
     struct lab_address addresses[LAB_ADDRESSES_MAX];
     int64_t balance_e6;
     uint32_t next_id;
-    uint64_t next_answer;
+    uint64_t next_answer, first_answer;
     struct lab_answer answers[LAB_ANSWERS_MAX];
     struct lab_link *links;
     uint32_t link_count;
@@ -228,15 +234,18 @@ struct lab {
     struct lab_record *records;
     uint32_t record_count, next_record;
     struct lab *others; /* further accounts of the service, each with settings and messages of its own */
+    bool further;       /* one of those, not the first */
+    unsigned under_way, status_under_way; /* requests without their answer: the transport counts them */
     struct lab_counters n;
+    struct lab_posts posts;
     lab_event_fn *on_event;
     void *owner;
 };
 
 struct lab *lab_create(uint64_t seed, size_t max_messages, lab_event_fn *on_event, void *owner);
 void lab_destroy(struct lab *lab);
-/* A further account: settings of the first one, changed by a flat JSON object. Faults, blocks and counters of requests stay
- * with the first one. Returns 0, ERR_FULL, ERR_NOMEM, or what lab_settings_write does. */
+/* A further account: settings of the first one, changed by a flat JSON object. From then on it is on its own: messages,
+ * money, limits, blocks, faults, counters. Returns 0, ERR_FULL, ERR_NOMEM, or what lab_settings_write does. */
 int lab_add_account(struct lab *lab, const char *json, size_t len, char why[256]) MUST_CHECK;
 /* By login; NULL: there is none. "" is the first one. */
 struct lab *lab_account_named(struct lab *lab, const char *login);
@@ -248,20 +257,27 @@ void lab_reset(struct lab *lab);
 struct lab_request {
     const char *method, *path, *query, *content_type, *body;
     size_t body_len;
-    const char *peer;           /* "127.0.0.1:50000" */
-    const char *host;           /* for short links; may be NULL */
-    unsigned concurrent;        /* requests of other connections under way */
-    unsigned concurrent_status; /* those of them that are for status.php */
+    const char *peer; /* "127.0.0.1:50000" */
+    const char *host; /* for short links; may be NULL */
     int64_t now_ms;
 };
 
-enum lab_fault { LAB_FAULT_NONE, LAB_FAULT_500, LAB_FAULT_DROP, LAB_FAULT_EMPTY, LAB_FAULT_CUT, LAB_FAULT_HANG };
+enum lab_fault {
+    LAB_FAULT_NONE,
+    LAB_FAULT_500,
+    LAB_FAULT_DROP,
+    LAB_FAULT_EMPTY,
+    LAB_FAULT_CUT,
+    LAB_FAULT_HANG,
+    LAB_FAULT_SLOW
+};
 
 struct lab_reply {
     int status;
     const char *content_type;
     char *location; /* 302; owned */
     struct buf body;
+    struct lab *account;  /* whose request it was; NULL: no method was asked for */
     enum lab_fault fault; /* what the transport does with the reply */
     uint64_t latency_ms;
 };
@@ -292,7 +308,8 @@ int lab_waitcall(struct lab *lab, const char *phone, int64_t now_ms);
 /* ---- what a method sees ---- */
 
 struct lab_call {
-    struct lab *lab;
+    struct lab *lab; /* the account that asks */
+    bool authorised;
     const struct lab_request *request;
     struct http_params params; /* query and body together, text in UTF-8 */
     int fmt;                   /* 0..3 */
@@ -315,10 +332,17 @@ void lab_method_wait_call(struct lab_call *call);
 /* jobs, phones, senders, users, templates, op_templates: records that can be added, changed, listed and deleted. */
 void lab_method_desk(struct lab_call *call);
 void lab_records_finish(struct lab *lab);
-/* soap.php: the WSDL, or one of seven operations carried out by the methods above. */
-void lab_method_soap(struct lab *lab, const struct lab_request *request, struct lab_reply *reply);
-/* A request for one of the methods above, without the faults and the latency of lab_serve. */
-void lab_serve_method(struct lab *lab, const struct lab_request *request, struct lab_reply *reply);
+/* soap.php: one of seven operations as a request for the method that carries it out. False: it is none of them, or asks
+ * for the WSDL; lab_soap_answer knows what to say then. End with lab_soap_finish in any case. */
+struct lab_soap {
+    const struct lab_soap_operation *op; /* NULL: none */
+    struct lab_request inner;
+    struct buf form; /* the inner request's body */
+};
+bool lab_soap_open(struct lab_soap *soap, const struct lab_request *request);
+void lab_soap_answer(const struct lab_soap *soap, const struct lab_request *request, const struct buf *method_reply,
+                     struct lab_reply *reply);
+void lab_soap_finish(struct lab_soap *soap);
 void lab_admin(struct lab *lab, const struct lab_request *request, struct lab_reply *reply);
 
 /* The value of a parameter, "" when absent; whether it is given and not "0" or "". */
@@ -331,6 +355,9 @@ uint64_t lab_call_hash(const struct lab_call *call);
 /* The request as a call: parameters merged, charset applied, fmt read. False: nothing can be read (error 1). */
 bool lab_call_open(struct lab_call *call);
 void lab_call_close(struct lab_call *call);
+/* Finds the account that asks, also when its password is wrong: its faults, blocks and limits are the ones that count.
+ * The first one when none is named. */
+void lab_call_identify(struct lab_call *call);
 /* Authorisation, blocks, general rules. 0 or the error to answer. */
 int lab_call_admit(struct lab_call *call);
 

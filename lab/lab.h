@@ -29,11 +29,15 @@ struct simulator_opts {
  * returns; why[] gets a sentence. */
 int simulator_create(uv_loop_t *loop, const struct simulator_opts *opts, struct simulator **out, uint16_t *out_port,
                      char why[256]) MUST_CHECK;
-/* Behaviour as JSON: the whole object out; a partial object in (unknown keys refused with a sentence). */
-void simulator_behaviour_read(struct simulator *sim, struct buf *out);
-int simulator_behaviour_write(struct simulator *sim, const char *json, size_t len, char why[256]) MUST_CHECK;
+/* Behaviour of one account as JSON: the whole object out; a partial object in (unknown keys refused with a sentence).
+ * `login` "" is the first account. ERR_NOT_FOUND: there is none of this login. */
+int simulator_behaviour_read(struct simulator *sim, const char *login, struct buf *out) MUST_CHECK;
+int simulator_behaviour_write(struct simulator *sim, const char *login, const char *json, size_t len,
+                              char why[256]) MUST_CHECK;
+/* A further account: the first one's settings with what differs, "login" at least. ERR_FULL: no more than 16. */
+int simulator_add_account(struct simulator *sim, const char *json, size_t len, char why[256]) MUST_CHECK;
 /* A subscriber writes: `to` our number, `sms_id` the message answered ("" none). The callback goes the usual way. */
-int simulator_incoming(struct simulator *sim, const char *phone, const char *to, const char *text,
+int simulator_incoming(struct simulator *sim, const char *login, const char *phone, const char *to, const char *text,
                        const char *sms_id) MUST_CHECK;
 void simulator_destroy(struct simulator *sim);
 

@@ -131,13 +131,14 @@ static void get_answers(struct lab_call *call)
     if (after > 0)
         since = 0;
     lab_list_begin(call->out, call->fmt, "sms_answers");
-    uint64_t oldest = lab->next_answer > LAB_ANSWERS_MAX ? lab->next_answer - LAB_ANSWERS_MAX : 1;
+    uint64_t kept = lab->next_answer - lab->first_answer;
+    uint64_t oldest = lab->next_answer - (kept < LAB_ANSWERS_MAX ? kept : LAB_ANSWERS_MAX);
 
     for (uint64_t id = oldest; id < lab->next_answer; id++) {
         const struct lab_answer *a = &lab->answers[id % LAB_ANSWERS_MAX];
         char number[24], received[24], sent[24];
 
-        if (id <= (uint64_t)after || a->received_ms < since || (to[0] != '\0' && strcmp(to, a->to) != 0))
+        if (a->id != id || id <= (uint64_t)after || a->received_ms < since || (to[0] != '\0' && strcmp(to, a->to) != 0))
             continue;
         (void)snprintf(number, sizeof number, "%llu", (unsigned long long)a->id);
         lab_date(lab, a->received_ms, false, received);
@@ -358,15 +359,16 @@ void lab_method_tinyurls(struct lab_call *call)
         return;
     }
 
-    char number[12], all[12], today[12], yesterday[12], shown[300];
+    char number[12], all[12], today[12], yesterday[12], shown[400];
     int64_t day = call->now_ms / 86400000;
 
     (void)snprintf(number, sizeof number, "%u", n);
     (void)snprintf(all, sizeof all, "%u", link->clicks);
     (void)snprintf(today, sizeof today, "%u", link->day == day ? link->today : 0);
     (void)snprintf(yesterday, sizeof yesterday, "%u", link->day == day - 1 ? link->today : 0);
-    (void)snprintf(shown, sizeof shown, "http://%.200s/t/%u",
-                   call->request->host != NULL ? call->request->host : "127.0.0.1", n);
+    (void)snprintf(shown, sizeof shown, "http://%.200s/t/%.64s%s%u",
+                   call->request->host != NULL ? call->request->host : "127.0.0.1", lab->further ? lab->b.login : "",
+                   lab->further ? "-" : "", n);
 
     struct lab_field f[] = { { "id", "id", number, false },
                              { "cnt", "cnt", all, false },

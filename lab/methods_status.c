@@ -137,7 +137,7 @@ void lab_method_status(struct lab_call *call)
         lab_reply_error(call, 1, NULL);
         return;
     }
-    if (lab->b.limits != 0 && call->request->concurrent_status + 1 >= 5) {
+    if (lab->b.limits != 0 && lab->status_under_way + 1 >= 5) {
         call->error_words = "too many concurrent requests";
         lab_reply_error(call, 9, NULL);
         return;

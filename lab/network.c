@@ -18,8 +18,8 @@
  *   79000005 xxx   delivered, and the subscriber answers with the same text
  *   79000006 000   connection closes before acceptance       79000006 001   connection closes after acceptance
  *   79000006 002   empty body                                79000006 003   half of the body
- *   79000006 004   never answered                            79000006 500   HTTP 500 before acceptance
- *   79000006 501   HTTP 500 after acceptance
+ *   79000006 004   never answered                            79000006 005   answered slowly
+ *   79000006 500   HTTP 500 before acceptance                79000006 501   HTTP 500 after acceptance
  */
 #include "lab/core.h"
 
@@ -170,9 +170,9 @@ static void magic(int group, int code, struct lab_outcome *out)
         if (code == 500 || code == 501) {
             out->fault = LAB_FAULT_500;
             out->fault_before = code == 500;
-        } else if (code <= 4) {
-            out->fault = (enum lab_fault[]){ LAB_FAULT_DROP, LAB_FAULT_DROP, LAB_FAULT_EMPTY, LAB_FAULT_CUT,
-                                             LAB_FAULT_HANG }[code];
+        } else if (code <= 5) {
+            out->fault = (enum lab_fault[]){ LAB_FAULT_DROP, LAB_FAULT_DROP, LAB_FAULT_EMPTY,
+                                             LAB_FAULT_CUT,  LAB_FAULT_HANG, LAB_FAULT_SLOW }[code];
             out->fault_before = code == 0;
         }
         break;

@@ -198,7 +198,8 @@ static void shorten_links(struct send_job *job, const char *s, size_t len, struc
             lab->links[lab->link_count] = (struct lab_link){ .url = strndup(s + i, n) };
             if (lab->links[lab->link_count].url != NULL) {
                 lab->link_count++;
-                buf_addf(out, "http://%.200s/t/%u", host, lab->link_count);
+                buf_addf(out, "http://%.200s/t/%s%s%u", host, lab->further ? lab->b.login : "", lab->further ? "-" : "",
+                         lab->link_count);
                 job->link = lab->link_count;
                 i += n;
                 continue;

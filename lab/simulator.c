@@ -25,10 +25,15 @@ enum {
     HANG_MS = 120000,    /* "never answered": the connection is closed after this long */
     BODY_MAX = 16 << 20,
     CONNECTIONS_MAX = 4000,
+    /* ids of incoming messages begin at a number made of the time */
+    ANSWERS_SINCE_S = 1700000000,
+    ANSWERS_PER_S = 8,
+    ANSWER_IDS = 2000000000, /* what after_id can say */
 };
 
 struct waiting { /* one callback */
     struct waiting *next;
+    struct lab *account; /* accounts live as long as the service */
     struct lab_post post;
     unsigned attempts;
     uint64_t due_ms; /* of its repeat */
@@ -37,11 +42,13 @@ struct waiting { /* one callback */
 struct queue {
     struct waiting *head, **tail;
     size_t count;
+    uint64_t last_due_ms; /* the latest ever inserted by time */
 };
 
 struct delayed { /* a reply that is not due yet */
     uv_timer_t timer;
     struct simulator *sim;
+    struct lab *account; /* whose request; NULL: nobody's */
     struct delayed *next, **link;
     struct http_exchange *exchange;
     struct lab_reply reply;
@@ -61,11 +68,8 @@ struct simulator {
     struct waiting *flight[FLIGHT_MAX];
     unsigned in_flight;
     struct delayed *delayed;
-    unsigned under_way; /* delayed replies but hanging ones */
-    unsigned status_under_way;
+    uint64_t heads; /* numbers the draws for slow reading */
     char *token;
-    uint64_t sent, answered, refused, repeated, given_up, not_found, dropped;
-    int last_status;
     unsigned handles; /* that uv has still to close */
     bool closing;
 };
@@ -89,23 +93,28 @@ static void show_clock(struct simulator *sim)
 static void follow_clock(struct simulator *sim)
 {
     int64_t now = now_of(sim), most = now;
+    double speed = sim->speed;
 
-    for (const struct lab *lab = sim->lab; lab != NULL; lab = lab->others) {
+    for (struct lab *lab = sim->lab; lab != NULL; lab = lab->others) {
         if ((int64_t)lab->b.time_s > most / 1000)
             most = (int64_t)lab->b.time_s * 1000;
+        if (lab->b.speed != sim->speed)
+            speed = lab->b.speed; /* one clock: whichever account was told last */
     }
-    if (most == now && sim->lab->b.speed == sim->speed)
+    for (struct lab *lab = sim->lab; lab != NULL; lab = lab->others)
+        lab->b.speed = speed;
+    if (most == now && speed == sim->speed)
         return;
     sim->wall0_ms = most;
     sim->mono0_ms = clock_mono_ms();
-    sim->speed = sim->lab->b.speed;
+    sim->speed = speed;
 }
 
 /* ---- queues ---- */
 
 static void queue_init(struct queue *q)
 {
-    *q = (struct queue){ NULL, &q->head, 0 };
+    *q = (struct queue){ NULL, &q->head, 0, 0 };
 }
 
 static void queue_push(struct queue *q, struct waiting *w)
@@ -113,6 +122,25 @@ static void queue_push(struct queue *q, struct waiting *w)
     w->next = NULL;
     *q->tail = w;
     q->tail = &w->next;
+    q->count++;
+}
+
+/* By due_ms. Accounts with the same pause append; others look for their place. */
+static void queue_insert(struct queue *q, struct waiting *w)
+{
+    struct waiting **at = &q->head;
+
+    if (q->last_due_ms <= w->due_ms) {
+        q->last_due_ms = w->due_ms;
+        queue_push(q, w);
+        return;
+    }
+    while (*at != NULL && (*at)->due_ms <= w->due_ms)
+        at = &(*at)->next;
+    w->next = *at;
+    *at = w;
+    if (w->next == NULL)
+        q->tail = &w->next;
     q->count++;
 }
 
@@ -150,20 +178,22 @@ static void queue_clear(struct queue *q)
 static void on_event(void *owner, const struct lab_event *event)
 {
     struct simulator *sim = owner;
+    struct lab *account = lab_account_named(sim->lab, event->lab->b.login);
     struct waiting *w;
 
     if (event->lab->b.callback_url[0] == '\0')
         return;
     if (sim->ready.count + sim->repeats.count >= QUEUE_MAX) {
-        sim->dropped++;
+        account->posts.dropped++;
         return;
     }
     w = calloc(1, sizeof *w);
     if (w == NULL || lab_post_build(event->lab, event, &w->post) != 0) {
-        sim->dropped++;
+        account->posts.dropped++;
         free(w);
         return;
     }
+    w->account = account;
     queue_push(&sim->ready, w);
 }
 
@@ -171,26 +201,28 @@ static void on_posted(void *owner, uint64_t cookie, const struct http_reply_in *
 {
     struct simulator *sim = owner;
     struct waiting *w = sim->flight[cookie];
+    struct lab *account = w->account;
+    struct lab_posts *posts = &account->posts;
     int status = reply->outcome == HTTP_ANSWERED ? reply->status : 0;
 
     sim->flight[cookie] = NULL;
     sim->in_flight--;
-    sim->last_status = status;
+    posts->last_status = status;
     if (sim->closing || status == 200 || status == 404) { /* 404 too ends it: documented */
-        sim->answered += status == 200;
-        sim->not_found += status == 404;
+        posts->answered += status == 200;
+        posts->not_found += status == 404;
         waiting_free(w);
     } else {
-        sim->refused++;
-        if (w->attempts >= (unsigned)sim->lab->b.callback_attempts) {
-            sim->given_up++;
+        posts->refused++;
+        if (w->attempts >= (unsigned)account->b.callback_attempts) {
+            posts->given_up++;
             log_warn("callback given up", "attempts=%u status=%d url=%s", w->attempts, status, w->post.url);
             waiting_free(w);
         } else {
-            double pause = sim->lab->b.callback_repeat_s * 1000 / sim->lab->b.time_factor / sim->speed;
+            double pause = account->b.callback_repeat_s * 1000 / account->b.time_factor / sim->speed;
 
             w->due_ms = clock_mono_ms() + (uint64_t)pause;
-            queue_push(&sim->repeats, w); /* one pause for all: the queue stays in order */
+            queue_insert(&sim->repeats, w);
         }
     }
     if (!sim->closing) {
@@ -201,12 +233,13 @@ static void on_posted(void *owner, uint64_t cookie, const struct http_reply_in *
 
 static bool post(struct simulator *sim, struct waiting *w)
 {
+    struct lab_posts *posts = &w->account->posts;
     struct http_request_out request = { .method = "POST",
                                         .url = w->post.url,
                                         .content_type = w->post.content_type,
                                         .body = w->post.body,
                                         .body_len = w->post.body_len,
-                                        .timeout_ms = (uint64_t)sim->lab->b.callback_timeout_ms };
+                                        .timeout_ms = (uint64_t)w->account->b.callback_timeout_ms };
     unsigned slot = 0;
 
     while (slot < FLIGHT_MAX && sim->flight[slot] != NULL)
@@ -220,14 +253,14 @@ static bool post(struct simulator *sim, struct waiting *w)
         return false;
     if (err != 0) {
         log_warn("callback not sent", "url=%s why=%s", w->post.url, err_text(err));
-        sim->dropped++;
+        posts->dropped++;
         waiting_free(w);
         return true;
     }
     sim->flight[slot] = w;
     sim->in_flight++;
-    sim->sent++;
-    sim->repeated += w->attempts > 0;
+    posts->sent++;
+    posts->repeated += w->attempts > 0;
     w->attempts++;
     return true;
 }
@@ -302,6 +335,10 @@ static void send_reply(struct http_exchange *exchange, const struct lab_reply *r
         http_abort(exchange, reply->status, reply->content_type, body, whole, whole / 2 + 1);
         break;
     }
+    case LAB_FAULT_SLOW:
+        http_reply_slowly(exchange, reply->status, reply->content_type, body, len,
+                          (unsigned)reply->account->b.slow_bytes_s);
+        break;
     case LAB_FAULT_EMPTY:
         http_reply(exchange, 200, reply->content_type, "", 0);
         break;
@@ -337,15 +374,22 @@ static void on_delayed_closed(uv_handle_t *handle)
     simulator_free_last(sim);
 }
 
+/* Delayed replies but hanging ones count as requests of their account under way. */
+static void count_under_way(const struct delayed *d, int by)
+{
+    if (d->account == NULL || d->reply.fault == LAB_FAULT_HANG)
+        return;
+    d->account->under_way += (unsigned)by;
+    if (d->is_status)
+        d->account->status_under_way += (unsigned)by;
+}
+
 static void on_delayed(uv_timer_t *timer)
 {
     struct delayed *d = timer->data;
 
     send_reply(d->exchange, &d->reply);
-    if (d->reply.fault != LAB_FAULT_HANG) {
-        d->sim->under_way--;
-        d->sim->status_under_way -= d->is_status;
-    }
+    count_under_way(d, -1);
     delayed_unlink(d);
     uv_close((uv_handle_t *)&d->timer, on_delayed_closed);
 }
@@ -360,6 +404,7 @@ static bool delay_take(struct simulator *sim, struct http_exchange *exchange, st
     d->sim = sim;
     d->exchange = exchange;
     d->is_status = is_status;
+    d->account = reply->account;
     d->reply = *reply;
     d->timer.data = d;
     d->next = sim->delayed;
@@ -368,10 +413,7 @@ static bool delay_take(struct simulator *sim, struct http_exchange *exchange, st
         d->next->link = &d->next;
     sim->delayed = d;
     sim->handles++;
-    if (reply->fault != LAB_FAULT_HANG) {
-        sim->under_way++;
-        sim->status_under_way += is_status;
-    }
+    count_under_way(d, 1);
     (void)uv_timer_init(sim->timer.loop, &d->timer);
     uv_update_time(sim->timer.loop);
     (void)uv_timer_start(&d->timer, on_delayed, reply->fault == LAB_FAULT_HANG ? HANG_MS : reply->latency_ms, 0);
@@ -402,17 +444,55 @@ static void clock_changed(struct simulator *sim)
     sim->armed_ms = UINT64_MAX;
 }
 
-static void callbacks_state(const struct simulator *sim, struct lab_reply *reply)
+/* Of the account asked for, else of all together; what waits is always counted for all. */
+static void callbacks_state(const struct simulator *sim, const char *query, struct lab_reply *reply)
 {
+    struct http_params params;
+    struct lab_posts sum = { 0 };
+    const struct lab *only = NULL;
+
+    http_params_init(&params);
+    const char *login =
+        http_params_read_form(&params, query, strlen(query)) == 0 ? http_params_get(&params, "account") : NULL;
+
     reply->content_type = "application/json";
+    if (login != NULL && (only = lab_account_named(sim->lab, login)) == NULL) {
+        reply->status = 404;
+        buf_adds(&reply->body, "{\"error\": \"there is no account of this login\"}\n");
+        http_params_finish(&params);
+        return;
+    }
+    http_params_finish(&params);
+    for (const struct lab *lab = sim->lab; lab != NULL; lab = lab->others) {
+        if (only != NULL && lab != only)
+            continue;
+        sum.sent += lab->posts.sent;
+        sum.answered += lab->posts.answered;
+        sum.refused += lab->posts.refused;
+        sum.repeated += lab->posts.repeated;
+        sum.given_up += lab->posts.given_up;
+        sum.not_found += lab->posts.not_found;
+        sum.dropped += lab->posts.dropped;
+        sum.last_status = lab->posts.last_status != 0 ? lab->posts.last_status : sum.last_status;
+    }
     buf_addf(&reply->body,
              "{\"queued\": %zu, \"waiting_for_repeat\": %zu, \"under_way\": %u, \"sent\": %llu, \"answered\": %llu, "
              "\"refused\": %llu, \"repeated\": %llu, \"given_up\": %llu, \"not_found\": %llu, \"dropped\": %llu, "
              "\"last_status\": %d}\n",
-             sim->ready.count, sim->repeats.count, sim->in_flight, (unsigned long long)sim->sent,
-             (unsigned long long)sim->answered, (unsigned long long)sim->refused, (unsigned long long)sim->repeated,
-             (unsigned long long)sim->given_up, (unsigned long long)sim->not_found, (unsigned long long)sim->dropped,
-             sim->last_status);
+             sim->ready.count, sim->repeats.count, sim->in_flight, (unsigned long long)sum.sent,
+             (unsigned long long)sum.answered, (unsigned long long)sum.refused, (unsigned long long)sum.repeated,
+             (unsigned long long)sum.given_up, (unsigned long long)sum.not_found, (unsigned long long)sum.dropped,
+             sum.last_status);
+}
+
+/* Whether a request's body is read slowly is drawn before anybody can know whose it is. */
+static unsigned read_rate(void *owner)
+{
+    struct simulator *sim = owner;
+    const struct lab_behaviour *b = &sim->lab->b;
+
+    return b->slow_read > 0 && lab_draw(sim->lab->seed, sim->heads++, 110) < b->slow_read ? (unsigned)b->slow_bytes_s
+                                                                                          : 0;
 }
 
 static void on_request(void *owner, struct http_exchange *exchange, const struct http_request_in *in)
@@ -426,8 +506,6 @@ static void on_request(void *owner, struct http_exchange *exchange, const struct
                                    .body_len = in->body_len,
                                    .peer = in->peer,
                                    .host = http_header(exchange, "Host"),
-                                   .concurrent = sim->under_way,
-                                   .concurrent_status = sim->status_under_way,
                                    .now_ms = now_of(sim) };
     struct lab_reply reply;
     bool taken = false;
@@ -438,7 +516,7 @@ static void on_request(void *owner, struct http_exchange *exchange, const struct
         reply.content_type = "application/json";
         buf_adds(&reply.body, "{\"error\": \"/lab/ is for loopback, or with the token\"}\n");
     } else if (strcmp(in->path, "/lab/callbacks") == 0) {
-        callbacks_state(sim, &reply);
+        callbacks_state(sim, in->query, &reply);
     } else {
         show_clock(sim);
         lab_serve(sim->lab, &request, &reply);
@@ -535,7 +613,8 @@ int simulator_create(uv_loop_t *loop, const struct simulator_opts *opts, struct 
                                             .listen_fd = -1,
                                             .max_body_bytes = BODY_MAX,
                                             .max_connections = CONNECTIONS_MAX,
-                                            .timeout_s = 120 };
+                                            .timeout_s = 120,
+                                            .read_rate = read_rate };
     int err;
 
     why[0] = '\0';
@@ -556,6 +635,9 @@ int simulator_create(uv_loop_t *loop, const struct simulator_opts *opts, struct 
     sim->handles = 1;
     (void)uv_timer_init(loop, &sim->timer);
     sim->lab = lab_create(opts->seed, opts->max_messages, on_event, sim);
+    if (sim->lab != NULL) /* as the service's ids, they never come again: not after a restart either */
+        sim->lab->next_answer = sim->lab->first_answer =
+            (uint64_t)(sim->wall0_ms / 1000 - ANSWERS_SINCE_S) * ANSWERS_PER_S % ANSWER_IDS + 1;
     sim->token = opts->token != NULL ? strdup(opts->token) : NULL;
     err = sim->lab == NULL || (opts->token != NULL && sim->token == NULL) ? ERR_NOMEM : 0;
     if (err == 0 && opts->script != NULL)
@@ -584,16 +666,27 @@ int simulator_create(uv_loop_t *loop, const struct simulator_opts *opts, struct 
     return 0;
 }
 
-void simulator_behaviour_read(struct simulator *sim, struct buf *out)
+int simulator_behaviour_read(struct simulator *sim, const char *login, struct buf *out)
 {
+    struct lab *account = lab_account_named(sim->lab, login);
+
+    if (account == NULL)
+        return ERR_NOT_FOUND;
     show_clock(sim);
-    lab_settings_read(sim->lab, out);
+    lab_settings_read(account, out);
+    return 0;
 }
 
-int simulator_behaviour_write(struct simulator *sim, const char *json, size_t len, char why[256])
+int simulator_behaviour_write(struct simulator *sim, const char *login, const char *json, size_t len, char why[256])
 {
+    struct lab *account = lab_account_named(sim->lab, login);
+
+    if (account == NULL) {
+        (void)snprintf(why, 256, "there is no account \"%.60s\"", login);
+        return ERR_NOT_FOUND;
+    }
     show_clock(sim);
-    int err = lab_settings_write(sim->lab, json, len, why);
+    int err = lab_settings_write(account, json, len, why);
 
     clock_changed(sim);
     pump(sim);
@@ -601,9 +694,17 @@ int simulator_behaviour_write(struct simulator *sim, const char *json, size_t le
     return err;
 }
 
-int simulator_incoming(struct simulator *sim, const char *phone, const char *to, const char *text, const char *sms_id)
+int simulator_add_account(struct simulator *sim, const char *json, size_t len, char why[256])
 {
-    int err = lab_incoming(sim->lab, phone, to, text, sms_id, now_of(sim));
+    show_clock(sim);
+    return lab_add_account(sim->lab, json, len, why);
+}
+
+int simulator_incoming(struct simulator *sim, const char *login, const char *phone, const char *to, const char *text,
+                       const char *sms_id)
+{
+    struct lab *account = lab_account_named(sim->lab, login);
+    int err = account == NULL ? ERR_NOT_FOUND : lab_incoming(account, phone, to, text, sms_id, now_of(sim));
 
     pump(sim);
     arm(sim);

@@ -16,7 +16,7 @@
 
 enum { FORM_MAX = 16 << 20, LEAF_DEPTH = 4, NAME_SIZE = 32 };
 
-static const struct operation {
+static const struct lab_soap_operation {
     const char *element, *name, *response, *result, *path, *fixed;
     const char *request[9]; /* names of the WSDL; those ended by '?' are optional */
     const char *reply[18];
@@ -166,7 +166,7 @@ static const char *find(const char *at, const char *end, const char *what)
     return at < end ? memmem(at, (size_t)(end - at), what, strlen(what)) : NULL;
 }
 
-static const struct operation *operation_of(const char *element)
+static const struct lab_soap_operation *operation_of(const char *element)
 {
     for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
         if (strcmp(operations[i].element, element) == 0)
@@ -222,11 +222,11 @@ static const char *take_tag(struct xml *x, const char *at, struct buf *form, str
     return close + 1;
 }
 
-static const struct operation *read_request(const char *body, size_t len, struct buf *form)
+static const struct lab_soap_operation *read_request(const char *body, size_t len, struct buf *form)
 {
     struct xml x = { .at = body, .end = body + len };
     struct buf query;
-    const struct operation *op = NULL;
+    const struct lab_soap_operation *op = NULL;
     bool good = true;
 
     buf_init(&x.text, FORM_MAX);
@@ -325,7 +325,7 @@ static void copy_elements(const char *from, const char *name, const char *as, st
     }
 }
 
-static void write_reply(const struct operation *op, const char *method_reply, struct buf *out)
+static void write_reply(const struct lab_soap_operation *op, const char *method_reply, struct buf *out)
 {
     bool failed = strstr(method_reply, "<error_code>") != NULL;
     bool unknown = op->path == operations[5].path && strstr(method_reply, "<status>-3</status>") != NULL;
@@ -369,7 +369,7 @@ static void write_wsdl(const char *host, struct buf *out)
         "targetNamespace=\"" NAMESPACE "\">\n<xsd:complexType name=\"Error\"><xsd:sequence><xsd:element name=\"phone\" "
         "type=\"xsd:string\"/><xsd:element name=\"status\" type=\"xsd:string\"/></xsd:sequence></xsd:complexType>\n");
     for (size_t i = 0; i < ARRAY_LEN(operations); i++) {
-        const struct operation *op = &operations[i];
+        const struct lab_soap_operation *op = &operations[i];
 
         buf_addf(out, "<xsd:element name=\"%s\"><xsd:complexType><xsd:sequence>", op->element);
         wsdl_type(out, op->request);
@@ -417,37 +417,36 @@ static void write_wsdl(const char *host, struct buf *out)
 
 /* ---- the method ---- */
 
-void lab_method_soap(struct lab *lab, const struct lab_request *request, struct lab_reply *reply)
+bool lab_soap_open(struct lab_soap *soap, const struct lab_request *request)
 {
-    const struct operation *op;
-    struct lab_request inner = *request;
-    struct lab_reply method_reply;
-    struct buf form;
+    *soap = (struct lab_soap){ .inner = *request };
+    buf_init(&soap->form, FORM_MAX);
+    if (request->body_len > 0)
+        soap->op = read_request(request->body, request->body_len, &soap->form);
+    if (soap->op == NULL)
+        return false;
+    soap->inner.method = "POST";
+    soap->inner.path = soap->op->path;
+    soap->inner.query = soap->op->fixed; /* first: nothing in the request can change the form of the reply */
+    soap->inner.content_type = "application/x-www-form-urlencoded";
+    soap->inner.body = buf_text(&soap->form);
+    soap->inner.body_len = soap->form.len;
+    return true;
+}
 
+void lab_soap_answer(const struct lab_soap *soap, const struct lab_request *request, const struct buf *method_reply,
+                     struct lab_reply *reply)
+{
     reply->content_type = "text/xml; charset=utf-8";
-    if (request->body_len == 0) {
+    if (request->body_len == 0)
         write_wsdl(request->host != NULL ? request->host : "127.0.0.1", &reply->body);
-        return;
-    }
-    buf_init(&form, FORM_MAX);
-    op = read_request(request->body, request->body_len, &form);
-    if (op == NULL) {
-        buf_finish(&form);
-        lab->n.refused++;
+    else if (soap->op == NULL)
         fault(reply, "not a SOAP 1.1 request for one of the seven operations");
-        return;
-    }
-    inner.method = "POST";
-    inner.path = op->path;
-    inner.query = op->fixed; /* first: nothing in the request can change the form of the reply */
-    inner.content_type = "application/x-www-form-urlencoded";
-    inner.body = buf_text(&form);
-    inner.body_len = form.len;
-    lab_reply_init(&method_reply);
-    lab_serve_method(lab, &inner, &method_reply);
-    write_reply(op, buf_text(&method_reply.body), &reply->body);
-    reply->fault = method_reply.fault;
-    reply->latency_ms = method_reply.latency_ms > reply->latency_ms ? method_reply.latency_ms : reply->latency_ms;
-    lab_reply_finish(&method_reply);
-    buf_finish(&form);
+    else
+        write_reply(soap->op, buf_text(method_reply), &reply->body);
+}
+
+void lab_soap_finish(struct lab_soap *soap)
+{
+    buf_finish(&soap->form);
 }

@@ -311,14 +311,18 @@ async function explainTest() {
     `${word('alphabet')}: ${e.alphabet}, ${word('parts').toLowerCase()}: ${e.parts}, ${word('route')}: ${e.route}\n\n${requests.join('\n\n')}`);
 }
 
+let behaviour = {}; // as it was shown: balance and clock go on meanwhile, so only what was changed here is sent
+
 async function readBehaviour() {
-  $('#behaviour textarea').value = JSON.stringify(await api('GET', '/v1/lab/behaviour'), null, 2);
+  behaviour = await api('GET', '/v1/lab/behaviour');
+  $('#behaviour textarea').value = JSON.stringify(behaviour, null, 2);
 }
 
 async function applyBehaviour() {
-  const wanted = $('#behaviour textarea').value;
-  JSON.parse(wanted); // says where it is wrong
-  await api('PUT', '/v1/lab/behaviour', wanted);
+  const wanted = JSON.parse($('#behaviour textarea').value); // says where it is wrong
+  const changed = Object.entries(wanted).filter(([name, value]) => behaviour[name] !== value);
+  await api('PUT', '/v1/lab/behaviour', Object.fromEntries(changed));
+  await readBehaviour();
   show($('#lab-result'), word('done'));
 }
 

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
-import { startWorld } from './lib/world.mjs';
+import { Esme, Gateway, startWorld, textOf } from './lib/world.mjs';
 
 const executablePath = spawnSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).stdout.trim();
 const skip = executablePath === '' && 'no chromium';
@@ -26,15 +26,15 @@ after(async () => {
   await world?.end();
 });
 
-async function open(options = {}) {
+async function open(options = {}, where = url) {
   const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(error.message));
   page.on('request', (request) => {
-    if (!request.url().startsWith(url)) page.problems.push(`asks elsewhere: ${request.url()}`);
+    if (!request.url().startsWith(where)) page.problems.push(`asks elsewhere: ${request.url()}`);
   });
-  await page.goto(url);
+  await page.goto(where);
   return page;
 }
 
@@ -89,6 +89,35 @@ test('a test message is explained, sent, found and its story told; its bind and 
   assert.deepEqual(page.problems, []);
   await page.context().close();
   await esme.close();
+});
+
+test('the lab: behaviour is changed while it runs, a subscriber writes to an account', { skip }, async () => {
+  const gateway = await new Gateway({ esme: { mode: 'lab' } }).start('http://127.0.0.1:1');
+  const esme = new Esme().connect(gateway.port);
+  await esme.bind();
+  const page = await open({}, `http://127.0.0.1:${gateway.adminPort}/`);
+  await login(page);
+  await page.locator('#behaviour-box summary').click();
+  const box = page.locator('#behaviour textarea');
+  const shown = JSON.parse(await box.inputValue());
+  assert.deepEqual([shown.slow_reply, shown.slow_bytes_s], [0, 20]);
+  await esme.submit({ destination_addr: '79990000007', short_message: 'costs money, takes time' }); // the box is older than the network now
+  await esme.delivery((pdu) => /stat:DELIVRD/.test(textOf(pdu)));
+  await box.fill(JSON.stringify({ ...shown, slow_reply: 1, slow_bytes_s: 1000 }));
+  await page.locator('#behaviour button').click();
+  await page.locator('#lab-result', { hasText: 'Done' }).waitFor();
+  const { json } = await gateway.admin('GET', '/v1/lab/behaviour');
+  assert.deepEqual([json.slow_reply, json.slow_bytes_s], [1, 1000]);
+  assert.ok(Number(json.balance) < Number(shown.balance), 'what was not changed here is left alone');
+  await page.locator('#incoming input[name=text]').fill('Привет');
+  await page.locator('#incoming input[name=account]').fill('demo');
+  await page.locator('#incoming button').click();
+  await esme.delivery((pdu) => pdu.source_addr === '79991234567');
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+  await esme.close();
+  await gateway.stop();
+  gateway.clean();
 });
 
 test('Russian, the dark and a phone: nothing is cut off and everything is reached by keyboard', { skip }, async () => {

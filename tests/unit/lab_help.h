@@ -84,12 +84,12 @@ static inline const char *ask_full(const char *path, const char *query, const ch
                                    .body_len = len,
                                    .peer = "127.0.0.1:4000",
                                    .host = "lab.example",
-                                   .concurrent = concurrent,
-                                   .concurrent_status = concurrent,
                                    .now_ms = now_ms };
 
     lab_reply_init(&last);
+    lab->under_way = lab->status_under_way = concurrent;
     lab_serve(lab, &request, &last);
+    lab->under_way = lab->status_under_way = 0;
     (void)snprintf(last_reply, sizeof last_reply, "%s", buf_text(&last.body));
     lab_reply_finish(&last);
     return last_reply;

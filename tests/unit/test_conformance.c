@@ -108,6 +108,23 @@ static void answers_that_are_late_missing_or_to_nothing(void **state)
     assert_true(says("\"finding\": \"answer_to_nothing\", \"count\": 1"));
 }
 
+static void windows_follow_the_response_timeout(void **state)
+{
+    UNUSED(state);
+    conformance_configure(c, 600);
+    pdu(OUT, CMD_DELIVER_SM, 1);
+    now_ms += 101; /* a sixth of it */
+    pdu(IN, CMD_DELIVER_SM | CMD_RESPONSE, 1);
+    assert_true(says("deliver_sm_resp after more than 0.1 s: answer at once"));
+    pdu(OUT, CMD_ENQUIRE_LINK, 2);
+    now_ms += 600;
+    assert_false(says("unanswered"));
+    now_ms += 1;
+    assert_true(says("no enquire_link_resp within 0.6 s"));
+    conformance_configure(c, 0); /* off: as by default */
+    assert_false(says("unanswered"));
+}
+
 static void sequence_numbers_and_headers(void **state)
 {
     UNUSED(state);
@@ -152,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_good_client_conforms, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_that_are_late_missing_or_to_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(windows_follow_the_response_timeout, setup, teardown),
         cmocka_unit_test_setup_teardown(sequence_numbers_and_headers, setup, teardown),
         cmocka_unit_test_setup_teardown(esm_class_and_user_data_headers, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_is_bounded, setup, teardown),

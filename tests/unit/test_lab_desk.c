@@ -48,6 +48,59 @@ static void accounts_are_strangers_to_each_other(void **state)
     assert_int_equal(last.status, 404);
 }
 
+static void accounts_share_neither_faults_nor_blocks_nor_limits(void **state)
+{
+    const char *second = "{\"login\": \"bob\", \"password\": \"p\", \"api_key\": \"k2\"}";
+    char why[256] = "";
+    struct lab *bob;
+
+    UNUSED(state);
+    assert_int_equal(0, lab_add_account(lab, second, strlen(second), why));
+    bob = lab_account_named(lab, "bob");
+    set("{\"http_500\": 1}"); /* the first one's */
+    (void)ask("balance", AUTH);
+    assert_int_equal(last.fault, LAB_FAULT_500);
+    assert_string_equal(ask("balance", "apikey=k2&fmt=1"), "1000000000");
+    assert_int_equal(last.fault, LAB_FAULT_NONE);
+    set("{\"http_500\": 0}");
+    assert_int_equal(lab->n.requests, 1);
+    assert_int_equal(bob->n.requests, 1);
+    bob->b.blocked = 1;
+    assert_string_equal(ask("balance", "apikey=k2&fmt=1"), "0,-4");
+    assert_string_equal(ask("balance", AUTH "fmt=1"), "1000000000");
+    bob->b.blocked = 0;
+    for (int i = 0; i < 5; i++) /* five wrong passwords are his */
+        (void)ask("balance", "login=bob&psw=no&fmt=1");
+    assert_string_equal(ask("balance", "login=bob&psw=p&fmt=1"), "0,-4");
+    assert_string_equal(ask("balance", AUTH "fmt=1"), "1000000000");
+    for (int i = 0; i < 8; i++) /* and ten balances a minute: hers */
+        (void)ask("balance", AUTH "fmt=1");
+    assert_string_equal(ask("balance", AUTH "fmt=1"), "0,-9");
+    now_ms += 30 * 60000;
+    assert_string_equal(ask("balance", "login=bob&psw=p&fmt=1"), "1000000000");
+    bob->under_way = 14;
+    assert_string_equal(ask("balance", "apikey=k2&fmt=1"), "0,-9");
+    assert_string_equal(ask("balance", AUTH "fmt=1"), "1000000000");
+    bob->under_way = 0;
+    /* over SOAP too it is known whose request it is */
+    const char *soap = "<e:Envelope xmlns:e=\"e\"><e:Body><t:balance xmlns:t=\"t\"><login>bob</login><psw>p</psw>"
+                       "</t:balance></e:Body></e:Envelope>";
+    bob->b.drop_before = 1;
+    (void)ask_full("/sys/soap.php", "", "text/xml", soap, strlen(soap), 0);
+    assert_int_equal(last.fault, LAB_FAULT_DROP);
+    bob->b.drop_before = 0;
+    assert_non_null(strstr(ask_full("/sys/soap.php", "", "text/xml", soap, strlen(soap), 0), "<balance>1000000000<"));
+    /* short links of both */
+    (void)ask("send", "apikey=k2&phones=79161234567&mes=see http://a.example/x&tinyurl=1&id=5");
+    (void)ask("send", AUTH "phones=79161234567&mes=see http://b.example/y&tinyurl=1&id=6");
+    (void)ask_full("/t/bob-1", "", NULL, "", 0, 0);
+    assert_int_equal(last.status, 302);
+    (void)ask_full("/t/eve-1", "", NULL, "", 0, 0);
+    assert_int_equal(last.status, 404);
+    assert_non_null(strstr(ask("tinyurls", "apikey=k2&get=1&id=1&fmt=1"), "1,1,1,1,0,0,http://lab.example/t/bob-1"));
+    assert_non_null(strstr(ask("tinyurls", AUTH "get=1&id=1&fmt=1"), "1,0,0,0,0,0,http://lab.example/t/1"));
+}
+
 static void a_mailing_is_spread(void **state)
 {
     UNUSED(state);
@@ -81,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(records_are_added_changed_listed_and_deleted, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(accounts_are_strangers_to_each_other, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(accounts_share_neither_faults_nor_blocks_nor_limits, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(a_mailing_is_spread, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(end_users_have_a_limit, lab_setup, lab_teardown),
     };

@@ -121,7 +121,7 @@ static void a_callback_answered_500_is_repeated(void **state)
     char first[8192];
 
     UNUSED(state);
-    assert_int_equal(0, simulator_behaviour_write(sim, fast, strlen(fast), why));
+    assert_int_equal(0, simulator_behaviour_write(sim, "", fast, strlen(fast), why));
     handler_status = 500;
     (void)ask("POST", "/sys/send.php", SEND "id=6&phones=79000000001&mes=a");
     until(&callbacks, 1);
@@ -152,7 +152,7 @@ static void a_late_reply_comes_and_may_be_abandoned(void **state)
     const char *slow = "{\"latency_min_ms\": 30, \"latency_max_ms\": 60}";
 
     UNUSED(state);
-    assert_int_equal(0, simulator_behaviour_write(sim, slow, strlen(slow), why));
+    assert_int_equal(0, simulator_behaviour_write(sim, "", slow, strlen(slow), why));
     assert_string_equal(ask("POST", "/sys/send.php", SEND "id=5&phones=79000000001&mes=a"),
                         "{\n\"id\": 5,\n\"cnt\": 1\n}");
     /* and one that never comes: the simulator goes away meanwhile (teardown) */
@@ -166,10 +166,67 @@ static void a_late_reply_comes_and_may_be_abandoned(void **state)
     until(&callbacks, 2); /* it was accepted */
 }
 
+static void set(const char *login, const char *json)
+{
+    char why[256];
+
+    assert_int_equal(0, simulator_behaviour_write(sim, login, json, strlen(json), why));
+}
+
+static void bodies_travel_slowly_both_ways(void **state)
+{
+    UNUSED(state);
+    set("", "{\"slow_reply\": 1, \"slow_bytes_s\": 200}");
+    uv_update_time(&loop);
+    uint64_t from = uv_now(&loop);
+    assert_string_equal(ask("POST", "/sys/send.php", SEND "id=5&phones=79000000001&mes=a"),
+                        "{\n\"id\": 5,\n\"cnt\": 1\n}"); /* 21 bytes: 105 ms at least */
+    assert_true(uv_now(&loop) - from >= 100);
+    set("", "{\"slow_reply\": 0, \"slow_read\": 1}");
+    from = uv_now(&loop);
+    assert_string_equal(ask("POST", "/sys/send.php", SEND "id=6&phones=79000000001&mes=b"),
+                        "{\n\"id\": 6,\n\"cnt\": 1\n}"); /* 72 bytes: 360 ms */
+    assert_true(uv_now(&loop) - from >= 350);
+    /* on the way when everything ends: both must be let go (teardown) */
+    set("", "{\"slow_reply\": 1, \"slow_bytes_s\": 1}");
+    struct http_request_out request = { .method = "POST", .body = SEND "id=7&phones=79000000001&mes=c" };
+    char url[128];
+
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/sys/send.php", sim_port);
+    request.url = url;
+    request.body_len = strlen(request.body);
+    assert_int_equal(0, http_client_send(client, &request, on_reply, NULL, 0));
+    until(&callbacks, 2);
+}
+
+static void each_account_has_its_own_way_of_calling_back(void **state)
+{
+    const char *bob = "{\"login\": \"bob\", \"password\": \"p\", \"api_key\": \"k\"}";
+    char why[256];
+
+    UNUSED(state);
+    set("", "{\"time_factor\": 1000, \"callback_repeat_s\": 80000, \"delay_max_ms\": 50}");
+    assert_int_equal(0, simulator_add_account(sim, bob, strlen(bob), why));
+    assert_int_equal(ERR_NOT_FOUND, simulator_behaviour_write(sim, "eve", "{}", 2, why));
+    set("bob", "{\"callback_repeat_s\": 10}");
+    handler_status = 500;
+    (void)ask("POST", "/sys/send.php", SEND "id=6&phones=79000000001&mes=a");
+    until(&callbacks, 1);
+    handler_status = 500;
+    /* its repeat, due in 10 ms, does not wait behind the other's, due in 80 s */
+    (void)ask("POST", "/sys/send.php", "login=bob&psw=p&id=7&phones=79000000001&mes=a");
+    until(&callbacks, 3);
+    assert_non_null(strstr(last_callback, "id=7&"));
+    assert_non_null(strstr(ask("GET", "/lab/callbacks?account=bob", ""), "\"sent\": 2, "));
+    assert_non_null(strstr(ask("GET", "/lab/callbacks", ""), "\"sent\": 3, "));
+    (void)ask("GET", "/lab/callbacks?account=eve", "");
+    assert_int_equal(last_status, 404);
+}
+
 static void subscribers_write(void **state)
 {
     UNUSED(state);
-    assert_int_equal(0, simulator_incoming(sim, "79161234567", "", "Да", "5"));
+    assert_int_equal(0, simulator_incoming(sim, "", "79161234567", "", "Да", "5"));
     until(&callbacks, 1);
     assert_non_null(strstr(last_callback, "sms_id=5&phone=79161234567&mes=%D0%94%D0%B0&to=79037672215"));
     (void)ask("POST", "/lab/incoming", "{\"phone\": \"79161234567\", \"text\": \"no\"}");
@@ -185,6 +242,8 @@ int main(void)
         T(a_callback_answered_500_is_repeated),
         T(faults_reach_the_client),
         T(a_late_reply_comes_and_may_be_abandoned),
+        T(bodies_travel_slowly_both_ways),
+        T(each_account_has_its_own_way_of_calling_back),
         T(subscribers_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
