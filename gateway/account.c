@@ -77,6 +77,7 @@ void account_finish_all(struct gateway *gw)
 
             account->queues = q->sibling;
             lane_finish(&q->lane);
+            free(q->asked);
             free(q);
         }
         lane_finish(&account->deliveries);

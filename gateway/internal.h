@@ -41,12 +41,18 @@ struct queue {
     struct account *account;
     struct upstream *upstream;
     bool urgent;
-    struct lane lane;
-    bool loading;              /* its front is being read from the store */
+    struct lane lane; /* an id of 0 is a hole: that one has gone another way */
+    size_t holes;
+    bool loading; /* some of it is being read from the store: `asked`, in the order of the lane */
+    uint64_t *asked;
+    size_t asked_count;
     bool active;               /* linked in the upstream's ring of queues with work */
     struct queue *prev, *next; /* that ring */
     struct queue *sibling;     /* the account's other queues */
     size_t swept;              /* sweep.c: how far it has looked */
+    size_t routed;             /* route.c: how far it has looked, while the upstream does not work */
+    size_t routed_late;        /* of those the first, come back to the front since: not looked at */
+    unsigned route_epoch;      /* of the gateway, when it began */
 };
 
 struct bound { /* one session of an account */
@@ -117,7 +123,8 @@ struct upstream {
     size_t active_count[2];
     struct busy_phone *busy;
     struct busy_phone *idle_busy;
-    bool retired; /* no longer configured: cfg is its last one, nothing new is sent */
+    bool was_broken; /* route.c */
+    bool retired;    /* no longer configured: cfg is its last one, nothing new is sent */
     enum upstream_pause pause;
     uint64_t paused_until_ms; /* mono; UINT64_MAX until somebody ends it */
     unsigned failures;        /* in a row, for the backoff */
@@ -227,6 +234,7 @@ struct gateway {
     uint64_t started_mono_ms;
     struct admin *admin;
     struct watch watch;
+    unsigned route_epoch; /* counts what changes ways: upstreams that fail or work again, new configurations */
     struct keeping keeping;
     struct era era;
     struct store_stats store_seen;
@@ -269,8 +277,10 @@ struct upstream *route_upstream(struct gateway *gw, const struct account *accoun
 /* Whose number this is by `operators`; "" when no prefix fits. */
 const char *route_operator(const struct config *config, const char *number);
 /* NULL: no rule matches. */
-/* The upstream does not work for now: what waits for it, and was never sent, goes where the routes lead without it. */
+/* The upstream does not work for now, or is configured no more: what waits for it, and was never sent, goes where the
+ * routes lead without it. Cold messages are read from the store for it. */
 void route_away(struct upstream *up);
+void route_away_queue(struct queue *q); /* a part of it, again when queue_load has ended */
 struct account *route_incoming(struct gateway *gw, const char *to, const char *text);
 /* The same by one rule. */
 struct account *route_incoming_by(struct gateway *gw, const struct cfg_incoming *rule, const char *to,
@@ -303,6 +313,12 @@ size_t queue_gather(struct upstream *up, struct item **out, size_t max);
 /* A message to this phone is no longer under way. */
 void queue_phone_free(struct upstream *up, uint64_t phone);
 bool queue_phone_busy(const struct upstream *up, uint64_t phone);
+/* Waits until its phone, which is busy, is free; then it is at the front of its queue again. False: no room for that. */
+bool queue_park(struct upstream *up, struct item *item) MUST_CHECK;
+/* Brings messages from place `from` of the lane on into the book. Until then the queue gives none. */
+void queue_load(struct queue *q, size_t from);
+/* The message at this place has gone another way. */
+void queue_leave(struct queue *q, size_t at);
 void queue_phone_take(struct upstream *up, uint64_t phone);
 bool queue_has_work(const struct upstream *up);
 uint64_t queue_waiting(const struct upstream *up);

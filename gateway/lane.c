@@ -54,6 +54,12 @@ uint64_t lane_peek(const struct lane *lane, size_t at)
     return lane->ring[(lane->head + at) & (lane->size - 1)];
 }
 
+void lane_put(struct lane *lane, size_t at, uint64_t id)
+{
+    assert(at < lane->count);
+    lane->ring[(lane->head + at) & (lane->size - 1)] = id;
+}
+
 uint64_t lane_pop(struct lane *lane)
 {
     uint64_t id = lane_peek(lane, 0);

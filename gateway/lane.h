@@ -28,5 +28,7 @@ int lane_push_front(struct lane *lane, uint64_t id) MUST_CHECK;
 /* The id at place `at` from the front (0 = next). */
 uint64_t lane_peek(const struct lane *lane, size_t at);
 uint64_t lane_pop(struct lane *lane);
+/* The same place now holds this id. */
+void lane_put(struct lane *lane, size_t at, uint64_t id);
 
 #endif

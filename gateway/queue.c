@@ -78,13 +78,53 @@ int queue_add(struct gateway *gw, struct account *account, struct upstream *up, 
     if (q == NULL)
         return ERR_NOMEM;
     int err = front ? lane_push_front(&q->lane, id) : lane_push(&q->lane, id);
+    if (err == 0 && front && q->routed > 0) { /* all places have moved by one */
+        q->routed++;
+        q->routed_late++;
+    }
     if (err == 0 && !q->loading)
         activate(q);
     return err;
 }
 
-/* Reads of a queue's front end here; the cookie is account number << 32 | upstream << 1 | urgent. */
-static void on_front_read(void *owner, uint64_t cookie, int err)
+static void pop(struct queue *q)
+{
+    if (lane_pop(&q->lane) == 0)
+        q->holes--;
+    q->routed -= q->routed > 0;
+    q->routed_late -= q->routed_late > 0;
+}
+
+void queue_leave(struct queue *q, size_t at)
+{
+    lane_put(&q->lane, at, 0);
+    q->holes++;
+    while (q->lane.count > 0 && lane_peek(&q->lane, 0) == 0)
+        pop(q);
+}
+
+/* Ids that were asked for and did not come are unknown to the store: they would be asked for again for ever. */
+static void drop_unknown(struct queue *q)
+{
+    const struct gateway *gw = q->upstream->gateway;
+    size_t at = 0;
+
+    for (size_t i = 0; i < q->asked_count; i++) {
+        if (book_find(gw->book, q->asked[i]) != NULL)
+            continue;
+        while (at < q->lane.count && lane_peek(&q->lane, at) != q->asked[i])
+            at++;
+        if (at == q->lane.count)
+            return;
+        lane_put(&q->lane, at, 0);
+        q->holes++;
+    }
+    while (q->lane.count > 0 && lane_peek(&q->lane, 0) == 0)
+        pop(q);
+}
+
+/* Reads of a queue's messages end here; the cookie is account number << 32 | upstream << 1 | urgent. */
+static void on_read(void *owner, uint64_t cookie, int err)
 {
     struct gateway *gw = owner;
     struct account *account = account_by_number(gw, (uint16_t)(cookie >> 32));
@@ -99,33 +139,42 @@ static void on_front_read(void *owner, uint64_t cookie, int err)
                   err_name(err));
         upstream_pause(up, PAUSE_BACKOFF, 1000);
     } else {
-        /* ids the store does not know any more would be asked for again for ever */
-        while (q->lane.count > 0 && book_find(gw->book, lane_peek(&q->lane, 0)) == NULL)
-            lane_pop(&q->lane);
+        drop_unknown(q);
     }
+    free(q->asked);
+    q->asked = NULL;
     if (q->lane.count > 0)
         activate(q);
     upstream_pump(up);
+    if (err == 0)
+        route_away_queue(q);
 }
 
-static void read_front(struct queue *q)
+void queue_load(struct queue *q, size_t from)
 {
     struct gateway *gw = q->upstream->gateway;
-    uint64_t ids[FETCH_IDS];
+    uint64_t *ids = q->loading ? NULL : malloc(FETCH_IDS * sizeof *ids);
     size_t count = 0;
 
-    for (size_t i = 0; i < q->lane.count && count < FETCH_IDS; i++) {
+    if (ids == NULL)
+        return; /* it stays active: tried again at the next turn */
+    for (size_t i = from; i < q->lane.count && count < FETCH_IDS; i++) {
         uint64_t id = lane_peek(&q->lane, i);
 
-        if (book_find(gw->book, id) == NULL)
+        if (id != 0 && book_find(gw->book, id) == NULL)
             ids[count++] = id;
-        else if (i >= FETCH_IDS)
+        else if (i - from >= FETCH_IDS)
             break;
     }
     uint64_t cookie = (uint64_t)q->account->number << 32 | (uint64_t)q->upstream->number << 1 | q->urgent;
-    if (book_fetch(gw->book, ids, count, on_front_read, gw, cookie) == 0)
-        q->loading = true;
-    deactivate(q); /* again after the read, or at the next queue_add */
+    if (book_fetch(gw->book, ids, count, on_read, gw, cookie) != 0) {
+        free(ids);
+        return;
+    }
+    q->asked = ids;
+    q->asked_count = count;
+    q->loading = true;
+    deactivate(q); /* again after the read */
 }
 
 static struct busy_phone *busy_find(struct upstream *up, uint64_t phone)
@@ -188,6 +237,16 @@ void queue_phone_free(struct upstream *up, uint64_t phone)
     up->idle_busy = b;
 }
 
+bool queue_park(struct upstream *up, struct item *item)
+{
+    struct busy_phone *busy = busy_find(up, message_phone(item->m->dest.at, item->m->dest.len));
+
+    if (busy == NULL || busy->waiting.count >= PARKED_MAX || lane_push(&busy->waiting, item->m->id) != 0)
+        return false;
+    book_pin(up->gateway->book, item);
+    return true;
+}
+
 static bool can_join(const struct item *first, const struct item *item)
 {
     const struct message *a = first->m, *b = item->m;
@@ -225,18 +284,16 @@ static enum take take_one(struct queue *q, struct item **out, size_t count)
 {
     struct upstream *up = q->upstream;
     struct gateway *gw = up->gateway;
-    struct item *item = book_find(gw->book, lane_peek(&q->lane, 0));
+    uint64_t id = lane_peek(&q->lane, 0);
+    struct item *item = id == 0 ? NULL : book_find(gw->book, id);
 
-    if (item == NULL) {
-        read_front(q);
+    if (item == NULL && id != 0) {
+        queue_load(q, 0);
         return NOT_NOW;
     }
-    if (item->m->p.state != MESSAGE_QUEUED || item->m->p.upstream != up->number) {
-        lane_pop(&q->lane);
-        return AGAIN;
-    }
-    if (sweep_expired(up, item)) {
-        lane_pop(&q->lane);
+    if (item == NULL || item->m->p.state != MESSAGE_QUEUED || item->m->p.upstream != up->number ||
+        sweep_expired(up, item)) {
+        pop(q);
         return AGAIN;
     }
     if (count > 0 && item->together != 0 && count >= item->together)
@@ -246,18 +303,16 @@ static enum take take_one(struct queue *q, struct item **out, size_t count)
     uint64_t phone = message_phone(item->m->dest.at, item->m->dest.len);
     uint64_t flood_ms = rules_flood_wait_ms(up->rules, phone, clock_mono_ms());
     if (flood_ms > 0 && hold_back(up, item, flood_ms)) {
-        lane_pop(&q->lane);
+        pop(q);
         return AGAIN;
     }
-    struct busy_phone *busy = busy_find(up, phone);
-    if (busy != NULL) {
-        if (busy->waiting.count >= PARKED_MAX || lane_push(&busy->waiting, item->m->id) != 0)
+    if (queue_phone_busy(up, phone)) {
+        if (!queue_park(up, item))
             return NOT_NOW;
-        book_pin(gw->book, item);
-        lane_pop(&q->lane);
+        pop(q);
         return AGAIN;
     }
-    lane_pop(&q->lane);
+    pop(q);
     queue_phone_take(up, phone);
     book_pin(gw->book, item);
     out[count] = item;
@@ -304,7 +359,7 @@ uint64_t queue_waiting(const struct upstream *up)
         const struct queue *q = up->active[urgent];
 
         while (q != NULL) {
-            sum += q->lane.count;
+            sum += q->lane.count - q->holes;
             q = q->next == up->active[urgent] ? NULL : q->next;
         }
     }

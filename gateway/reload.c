@@ -159,6 +159,7 @@ static void apply(struct gateway *gw, struct config *then)
     struct store_opts store = { .url = then->store.url, .keep_text = then->store.keep_text_ms > 0 };
 
     gw->config = then;
+    gw->route_epoch++;
     configure_upstreams(gw, before);
     configure_accounts(gw);
     configure_listeners(gw);

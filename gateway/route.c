@@ -133,37 +133,136 @@ struct upstream *route_upstream(struct gateway *gw, const struct account *accoun
     return gw->config->upstream_count == 0 ? NULL : upstream_named(gw, gw->config->upstreams[0].name);
 }
 
+/* --- another way ---------------------------------------------------------------------------------------------------
+ * Order to one destination holds as long as messages are looked at from the front on, and all by the same facts: a queue
+ * is looked through once for each epoch. Those that stay keep their places; those that go leave holes. */
+
+enum look {
+    STAYS,
+    HAS_GONE,
+    NOT_NOW /* nor those behind it */
+};
+
+static bool is_gone(const struct upstream *up)
+{
+    return up->cfg == NULL || up->retired;
+}
+
+static enum look look_at(struct queue *q, struct item *item)
+{
+    struct upstream *up = q->upstream;
+    struct gateway *gw = up->gateway;
+    struct progress *p = &item->m->p;
+
+    if (p->state != MESSAGE_QUEUED || p->upstream != up->number)
+        return HAS_GONE;
+    if (item->fresh)
+        return NOT_NOW;
+    if (queue_phone_busy(up, message_phone(item->m->dest.at, item->m->dest.len))) /* behind one that stays */
+        return queue_park(up, item) ? HAS_GONE : NOT_NOW;
+    struct upstream *other = route_upstream(gw, q->account, item->m);
+    if (other == NULL || other == up || (upstream_is_broken(other) && !is_gone(up)))
+        return STAYS;
+    p->upstream = other->number;
+    if (store_move(gw->store, p, STORE_KEEP, gateway_save_of(gw, item->m->id)) != 0) {
+        p->upstream = up->number;
+        return NOT_NOW;
+    }
+    book_pin(gw->book, item);
+    if (queue_add(gw, q->account, other, p->urgent, item->m->id, false) != 0)
+        log_error("message waits until the next start", "msg=%llu", (unsigned long long)item->m->id);
+    return HAS_GONE;
+}
+
+/* The place `at`: true when it was looked at. */
+static bool look(struct queue *q, size_t at, bool *out_gone)
+{
+    uint64_t id = lane_peek(&q->lane, at);
+    struct item *item = id == 0 ? NULL : book_find(q->upstream->gateway->book, id);
+
+    *out_gone = false;
+    if (id == 0)
+        return true;
+    if (item == NULL) {
+        queue_load(q, at);
+        return false;
+    }
+    enum look found = look_at(q, item);
+    *out_gone = found == HAS_GONE;
+    return found != NOT_NOW;
+}
+
+/* Has anything changed that decides about ways? */
+static unsigned epoch_now(struct gateway *gw)
+{
+    for (struct upstream *up = gw->upstreams; up != NULL; up = up->next) {
+        bool broken = upstream_is_broken(up);
+
+        gw->route_epoch += broken != up->was_broken;
+        up->was_broken = broken;
+    }
+    return gw->route_epoch;
+}
+
+static bool has_another_way(const struct upstream *up)
+{
+    const struct gateway *gw = up->gateway;
+
+    if (!is_gone(up) && gw->config->route_count == 0)
+        return false;
+    for (struct upstream *other = gw->upstreams; other != NULL; other = other->next) {
+        if (other != up && !is_gone(other) && (is_gone(up) || !upstream_is_broken(other)))
+            return true;
+    }
+    return false;
+}
+
+void route_away_queue(struct queue *q)
+{
+    enum { AT_ONCE = 1000 };
+    struct gateway *gw = q->upstream->gateway;
+    unsigned epoch = epoch_now(gw);
+    bool gone;
+
+    if (!upstream_is_broken(q->upstream) || !has_another_way(q->upstream) || q->loading || gw->draining)
+        return;
+    if (q->route_epoch != epoch) {
+        q->route_epoch = epoch;
+        q->routed = q->routed_late = 0;
+    }
+    for (size_t late = 0; late < q->routed_late; late++) {
+        if (!look(q, late, &gone))
+            return;
+        if (gone) {
+            size_t before = q->routed_late;
+
+            queue_leave(q, late);
+            late -= before - q->routed_late; /* places before it have moved on */
+        }
+    }
+    q->routed_late = 0;
+    for (size_t n = 0; n < AT_ONCE && q->routed < q->lane.count; n++) {
+        size_t at = q->routed;
+
+        if (!look(q, at, &gone))
+            return;
+        q->routed = at + 1;
+        if (gone)
+            queue_leave(q, at);
+    }
+}
+
 void route_away(struct upstream *up)
 {
-    enum { PER_TICK = 1000 };
-    struct gateway *gw = up->gateway;
     struct account *account, *next;
 
-    if (gw->config->route_count == 0 || !upstream_is_broken(up))
+    if (!upstream_is_broken(up) || !has_another_way(up))
         return;
-    HASH_ITER(hh, gw->accounts, account, next)
+    HASH_ITER(hh, up->gateway->accounts, account, next)
     {
         for (struct queue *q = account->queues; q != NULL; q = q->sibling) {
-            for (size_t i = 0; q->upstream == up && i < PER_TICK && q->lane.count > 0; i++) {
-                struct item *item = book_find(gw->book, lane_peek(&q->lane, 0));
-
-                /* what is not in memory, not durable, or behind a message under way to its phone stays */
-                if (item == NULL || item->fresh || item->m->p.state != MESSAGE_QUEUED ||
-                    queue_phone_busy(up, message_phone(item->m->dest.at, item->m->dest.len)))
-                    break;
-                struct upstream *other = route_upstream(gw, account, item->m);
-                if (other == NULL || other == up)
-                    break;
-                item->m->p.upstream = other->number;
-                if (store_move(gw->store, &item->m->p, STORE_KEEP, gateway_save_of(gw, item->m->id)) != 0) {
-                    item->m->p.upstream = up->number;
-                    break;
-                }
-                book_pin(gw->book, item);
-                lane_pop(&q->lane);
-                if (queue_add(gw, account, other, item->m->p.urgent, item->m->id, false) != 0)
-                    log_error("message waits until the next start", "msg=%llu", (unsigned long long)item->m->id);
-            }
+            if (q->upstream == up)
+                route_away_queue(q);
         }
     }
 }

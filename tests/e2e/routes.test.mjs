@@ -1,5 +1,6 @@
 // routes.test.mjs - several upstreams: by account, destination and sender, by weight, and around one that fails.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Simulator, receiptOf, smpp, startWorld, until } from './lib/world.mjs';
 
@@ -95,4 +96,102 @@ test('what waits for an upstream that fails goes another way, once', async (t) =
   const { accepted, duplicates } = await second.accepted();
   assert.deepEqual({ accepted, duplicates }, { accepted: 50, duplicates: 0 });
   await esme.close();
+});
+
+/** Submits to all of these, some hundreds at a time. */
+async function submitAll(esme, numbers) {
+  for (let i = 0; i < numbers.length; i += 500) {
+    const answers = await Promise.all(numbers.slice(i, i + 500).map((n) => esme.submit({ destination_addr: n, registered_delivery: 0 })));
+    assert.ok(answers.every((a) => a.command_status === 0));
+  }
+}
+
+/** 2,500 messages wait in the store, none of them in memory, for an upstream that nobody can reach. */
+async function waitingCold(t) {
+  const { w, second, esme } = await twoUpstreams(t, []);
+  await w.simulator.kill('SIGTERM');
+  const numbers = many(2500, '79993');
+  await submitAll(esme, numbers);
+  await esme.close();
+  await w.gateway.kill('SIGKILL');
+  return { w, second, numbers };
+}
+
+async function allOnce(second, numbers) {
+  await until('all went the other way', async () => (await second.accepted()).accepted >= numbers.length, 60000);
+  const { accepted, duplicates } = await second.accepted();
+  assert.deepEqual({ accepted, duplicates }, { accepted: numbers.length, duplicates: 0 });
+}
+
+test('what waits cold in the store for an upstream that fails goes another way too', async (t) => {
+  const { w, second, numbers } = await waitingCold(t);
+  w.gateway.overrides.routes = [{ upstream: 'smsc', weight: 1 }, { upstream: 'other', weight: 0 }];
+  await w.gateway.start();
+  await allOnce(second, numbers);
+});
+
+test('the same when its upstream is paused, and the new routes come by a reload', async (t) => {
+  const { w, second, numbers } = await waitingCold(t);
+  await w.gateway.start();
+  assert.equal((await w.gateway.admin('POST', '/v1/upstreams/smsc/pause')).status, 200);
+  w.gateway.overrides.routes = [{ upstream: 'smsc', weight: 1 }, { upstream: 'other', weight: 0 }];
+  writeFileSync(w.gateway.file, JSON.stringify(w.gateway.config()), { mode: 0o600 });
+  w.gateway.child.kill('SIGHUP');
+  await allOnce(second, numbers);
+});
+
+test('the same when its upstream stands in the configuration no more', async (t) => {
+  const { w, second, numbers } = await waitingCold(t);
+  w.gateway.overrides.upstreams = w.gateway.overrides.upstreams.slice(1);
+  w.gateway.overrides.esme = { upstream: 'other' };
+  w.gateway.overrides.callbacks = { upstream: 'other' };
+  await w.gateway.start();
+  await allOnce(second, numbers);
+});
+
+test('what has no other way holds up nobody behind it, and goes its own when that works again', async (t) => {
+  const { w, second, esme } = await twoUpstreams(t, [
+    { to: '7901*', upstream: 'smsc' },
+    { to: '7902*', upstream: 'smsc', weight: 1 },
+    { to: '7902*', upstream: 'other', weight: 0 },
+  ]);
+  await w.simulator.kill('SIGTERM');
+  const stays = many(5, '79010');
+  const goes = many(50, '79020');
+  await submitAll(esme, [...stays, ...goes]);
+  await allOnce(second, goes);
+  const again = await new Simulator().start({ port: w.simulator.port });
+  t.after(() => again.kill('SIGTERM'));
+  await allOnce(again, stays);
+  assert.equal((await second.accepted()).accepted, goes.length);
+  await esme.close();
+});
+
+test('a message whose outcome is unknown is never moved, nor is one behind it to the same phone', async (t) => {
+  const { w, second } = await twoUpstreams(t, [{ upstream: 'smsc', weight: 1 }, { upstream: 'other', weight: 0 }]);
+  await w.gateway.stop();
+  const [first, ...rest] = w.gateway.overrides.upstreams;
+  w.gateway.overrides.upstreams = [{ ...first, timeout: '500ms', batch: { max: 1 }, limits: { window: '2s', flood_messages: 0 } }, ...rest];
+  await w.gateway.start();
+  const peer = await w.esme();
+  await w.simulator.behave({ hang: 1 });
+  const [unknown] = await Promise.all([
+    peer.submit({ destination_addr: '79994000001', short_message: 'first' }),
+    peer.submit({ destination_addr: '79994000001', short_message: 'second' }),
+    peer.submit({ destination_addr: '79994000002' }), // three unanswered requests make an upstream that fails
+    peer.submit({ destination_addr: '79994000003' }),
+  ]);
+  await until('three unknown outcomes', () => w.gateway.lines.filter((l) => /outcome of a send unknown/.test(l)).length >= 3);
+  const others = many(20, '79995');
+  await submitAll(peer, others);
+  await allOnce(second, others);
+  await w.simulator.behave({ hang: 0 });
+  await peer.delivery((pdu) => receiptOf(pdu).id === unknown.message_id, 60000);
+  const at = async (simulator) => (await simulator.get('/lab/messages?phone=79994000001')).items.map((m) => m.text).reverse();
+  const both = async () => [...(await at(w.simulator)), ...(await at(second))];
+  await until('the second has gone', async () => (await both()).length === 2);
+  assert.deepEqual(await both(), ['first', 'second']);
+  assert.equal((await at(w.simulator))[0], 'first');
+  assert.equal((await w.simulator.accepted()).duplicates, 0);
+  await peer.close();
 });
