@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DELIVER_PDU_LEAST = 512 }; /* a short message of 254 with its fields and TLVs */
+
 /* A name and where it stands; sorted to find twins and targets among many accounts. */
 struct name {
     const char *text;
@@ -314,6 +316,10 @@ void cfg_check(struct cfg_reader *r)
         check_upstream(r, upstreams, path, &c->esmes[i].upstream);
         snprintf(path, sizeof path, "esmes[%zu]", i);
         check_extra(r, c->esmes[i].extra, path);
+        if (c->esmes[i].deliver_max_pdu_bytes != 0 && c->esmes[i].deliver_max_pdu_bytes < DELIVER_PDU_LEAST) {
+            snprintf(path, sizeof path, "esmes[%zu].deliver_max_pdu", i);
+            cfg_mistake(r, NULL, path, "is shorter than a receipt; must be 0B or %dB..128KiB", DELIVER_PDU_LEAST);
+        }
     }
     check_routes(r, upstreams);
     check_callbacks(r, upstreams);

@@ -25,6 +25,8 @@ enum cfg_charset { CFG_UTF8, CFG_CP1251, CFG_KOI8R };
 enum cfg_receipt_pdu { CFG_DELIVER_SM, CFG_DATA_SM };
 enum cfg_receipt_bind { CFG_ANY_BIND, CFG_SAME_BIND };
 enum cfg_incoming_long { CFG_PAYLOAD, CFG_UDH };
+enum cfg_address_range { CFG_RANGE_IGNORE, CFG_RANGE_INCOMING };
+enum cfg_unknown_coding { CFG_CODING_VERSION, CFG_CODING_ACCEPT, CFG_CODING_REFUSE };
 enum cfg_lost { CFG_LOST_EXPIRED, CFG_LOST_UNKNOWN };
 enum cfg_no_money { CFG_MONEY_HOLD, CFG_MONEY_REFUSE };
 enum cfg_kind { CFG_SMSC_HTTP, CFG_SMSC_SOAP };
@@ -80,9 +82,12 @@ struct cfg_esme {
     const char *upstream; /* name; "" = the first */
     enum cfg_acknowledge acknowledge;
     uint64_t acknowledge_within_ms;
+    uint32_t interface_version; /* announced in bind_resp; 0: the bind's own */
     const char *profile, *alphabet;
     const char *alphabet_one;  /* "profile" or an alphabet */
     enum cfg_switch text_four; /* on: data_coding 4 is text */
+    enum cfg_unknown_coding unknown_coding;
+    bool udh_without_flag; /* a concatenation header counts although esm_class does not announce it */
     enum cfg_id_form id_form;
     enum cfg_receipt_variant receipt_variant;
     uint32_t date_digits; /* 0 by profile, 10, 12 */
@@ -100,7 +105,9 @@ struct cfg_esme {
     enum cfg_receipt_pdu receipt_pdu;
     enum cfg_receipt_bind receipt_bind;
     enum cfg_incoming_long incoming_long;
-    double deliver_rate; /* of what waited for a bind; 0 = no limit */
+    enum cfg_address_range address_range;
+    uint64_t deliver_max_pdu_bytes; /* 0 by profile */
+    double deliver_rate;            /* of what waited for a bind; 0 = no limit */
     uint64_t deliver_retry_ms;
     struct cfg_pair *extra; /* ends with name NULL */
     enum cfg_mode mode;

@@ -170,6 +170,23 @@ static const struct cfg_word incoming_longs[] = {
     { "udh", CFG_UDH, WORKS },
     { 0 },
 };
+static const struct cfg_word address_ranges[] = {
+    { "ignore", CFG_RANGE_IGNORE, WORKS },
+    { "incoming", CFG_RANGE_INCOMING, WORKS },
+    { 0 },
+};
+static const struct cfg_word interface_versions[] = {
+    { "bind", 0, WORKS },
+    { "3.4", 0x34, WORKS },
+    { "5.0", 0x50, WORKS },
+    { 0 },
+};
+static const struct cfg_word unknown_codings[] = {
+    { "version", CFG_CODING_VERSION, WORKS },
+    { "accept", CFG_CODING_ACCEPT, WORKS },
+    { "refuse", CFG_CODING_REFUSE, WORKS },
+    { 0 },
+};
 static const struct cfg_word losts[] = {
     { "expired", CFG_LOST_EXPIRED, WORKS },
     { "unknown", CFG_LOST_UNKNOWN, WORKS },
@@ -259,6 +276,9 @@ static const struct cfg_row esme_rows[] = {
       .help = "When submit_sm is answered: \"stored\" on stable storage, \"sent\" after the upstream's answer." },
     { "acknowledge_within", CFG_DURATION, ESME(acknowledge_within_ms), "\"10s\"", 100, 5 * MINUTE, RELOAD, WORKS,
       .help = "With \"sent\", and for a submit_sm in forward mode: after this long it is answered as stored." },
+    { "interface_version", CFG_ENUM, ESME(interface_version), "\"bind\"", 0, 0, RELOAD, WORKS,
+      .words = interface_versions,
+      .help = "The sc_interface_version binds of 3.4 and above are told: their own, or always this one." },
     { "profile", CFG_WORD, ESME(profile), "\"default\"", 0, 0, RELOAD, WORKS, .words = profiles,
       .help = "Habits of the client software to follow. The keys that name \"profile\" as their value can change one "
               "habit each." },
@@ -268,6 +288,12 @@ static const struct cfg_row esme_rows[] = {
       .help = "The alphabet of data_coding 1." },
     { "data_coding_4", CFG_ENUM, ESME(text_four), "\"profile\"", 0, 0, RELOAD, WORKS, .words = text_four,
       .help = "What data_coding 4 carries: Latin-1 text or bytes." },
+    { "unknown_data_coding", CFG_ENUM, ESME(unknown_coding), "\"version\"", 0, 0, RELOAD, WORKS,
+      .words = unknown_codings,
+      .help = "A data_coding without an alphabet here (5, 9, 10, 13, 14, reserved): read as 0, or refused with RINVDCS. "
+              "\"version\": refused where the bind is 5.0 and the text is not plain ASCII." },
+    { "udh_without_flag", CFG_BOOL, ESME(udh_without_flag), "false", 0, 0, RELOAD, WORKS,
+      .help = "true: a text that begins with a whole concatenation header is a part, although esm_class does not say so." },
     { "id_form", CFG_ENUM, ESME(id_form), "\"profile\"", 0, 0, RELOAD, WORKS, .words = id_forms,
       .help = "How message ids are written: 18 or 19 decimal digits, the same number in hexadecimal, or 8 hexadecimal "
               "digits (a number of its own, for software with no room for more). \"auto\": decimal, and 8 hexadecimal "
@@ -313,6 +339,12 @@ static const struct cfg_row esme_rows[] = {
       .help = "Receipts go to the account's receivers in turn, or first to the bind that submitted (\"same\")." },
     { "incoming_long", CFG_ENUM, ESME(incoming_long), "\"payload\"", 0, 0, RELOAD, WORKS, .words = incoming_longs,
       .help = "A long incoming message comes whole in message_payload, or in parts with a user data header." },
+    { "address_range", CFG_ENUM, ESME(address_range), "\"ignore\"", 0, 0, RELOAD, WORKS, .words = address_ranges,
+      .help = "\"incoming\": an incoming message goes only to binds whose address_range has the number it came to; it "
+              "waits while none has." },
+    { "deliver_max_pdu", CFG_SIZE, ESME(deliver_max_pdu_bytes), "\"0B\"", 0, 128 * KIB, RELOAD, WORKS,
+      .help = "The longest PDU its software takes: a longer incoming message comes in parts. 0B: as the profile says "
+              "(kannel 7424B, node-smpp 16KiB), 512B at least." },
     { "deliver_rate", CFG_NUMBER, ESME(deliver_rate), "1000", 0, 1000000, RELOAD, WORKS, .unit = "deliver_sm/s",
       .help = "After a bind, the pace of what has waited for it. 0: as fast as it answers." },
     { "deliver_retry", CFG_DURATION, ESME(deliver_retry_ms), "\"5s\"", 10, HOUR, RELOAD, WORKS,
@@ -419,7 +451,7 @@ static const struct cfg_row upstream_rows[] = {
     { "extra", CFG_PAIRS, UPSTREAM(extra), "{}", 0, 64, RELOAD, WORKS, .sample = "{ \"translit\": \"0\" }",
       .help = "Any further parameter of the aggregator's send method." },
     { "tlv_map", CFG_PAIRS, UPSTREAM(tlv_map), "{}", 0, 64, RELOAD, WORKS, .sample = "{ \"0x1400\": \"entity_id\" }",
-      .help = "TLVs of a submit_sm that become parameters of the send method, by tag." },
+      .help = "TLVs of a submit_sm that become parameters of the send method, by tag; they come back on its receipts." },
 };
 
 static const struct cfg_row callbacks_rows[] = {

@@ -55,7 +55,8 @@ void account_configure(struct account *account, const struct cfg_esme *cfg)
 {
     account->cfg = cfg;
     profile_resolve(cfg, &account->profile);
-    if (cfg != NULL) /* without a burst: what the rate gives in a second */
+    deliver_look_again(account); /* address_range may mean nothing any more */
+    if (cfg != NULL)             /* without a burst: what the rate gives in a second */
         rate_configure(&account->rate, cfg->rate, cfg->burst > 0 ? cfg->burst : cfg->rate);
 }
 
@@ -81,6 +82,7 @@ void account_finish_all(struct gateway *gw)
             free(q);
         }
         lane_finish(&account->deliveries);
+        lane_finish(&account->aside);
         free(account->bounds);
         free(account);
     }
@@ -311,6 +313,7 @@ uint32_t account_on_bind(void *owner, const struct smpp_bind *bind, const struct
     grant->account = account;
     grant->window = account->cfg->window;
     grant->deliver_window = account->cfg->deliver_window;
+    grant->announced = (uint8_t)account->cfg->interface_version;
     metric_cell(gw->meters.logins, METRIC_VALUES("bound"))->value += 1;
     return STATUS_ROK;
 }

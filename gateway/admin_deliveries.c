@@ -19,8 +19,9 @@ void admin_deliveries(struct admin_call *call)
     {
         buf_adds(&out, first ? "\n{\"system_id\": " : ",\n{\"system_id\": ");
         buf_add_json(&out, account->system_id, strlen(account->system_id));
-        buf_addf(&out, ", \"waiting\": %zu, \"postponed\": %llu, \"under_way\": %llu}", account->deliveries.count,
-                 (unsigned long long)account->postponed, (unsigned long long)account->delivering);
+        buf_addf(&out, ", \"waiting\": %llu, \"postponed\": %llu, \"under_way\": %llu}",
+                 (unsigned long long)deliver_waiting(account), (unsigned long long)account->postponed,
+                 (unsigned long long)account->delivering);
         first = false;
     }
     buf_adds(&out, "], \"next\": null}\n");

@@ -251,7 +251,7 @@ static void add_accounts(struct gateway *gw, struct buf *out)
                  account->cfg != NULL ? "true" : "false",
                  account->cfg != NULL && account->cfg->enabled ? "true" : "false", account->bound_count,
                  (unsigned long long)account->queued,
-                 (unsigned long long)(account->deliveries.count + account->postponed + account->delivering),
+                 (unsigned long long)(deliver_waiting(account) + account->postponed + account->delivering),
                  account->meters.accepted->value, account->meters.refused->value);
     }
     buf_adds(out, "]");
@@ -269,7 +269,7 @@ void admin_add_status(struct gateway *gw, struct buf *out)
     {
         sessions += account->bound_count;
         queued += account->queued;
-        receipts += account->deliveries.count + account->postponed + account->delivering;
+        receipts += deliver_waiting(account) + account->postponed + account->delivering;
     }
     buf_addf(out, "{\"version\": \"%s\", \"now\": ", SMPPBRIDGE_VERSION);
     admin_add_time(out, clock_wall_ms());

@@ -208,16 +208,6 @@ static void skip_string(struct reader *r)
         ;
 }
 
-/* Does it look like the header of a part: 8 or 16 bit reference, a total of at least 2, a number within it? */
-static bool looks_like_part(struct bytes text)
-{
-    const uint8_t *p = text.at;
-
-    if (text.len > 6 && p[0] == 5 && p[1] == 0 && p[2] == 3)
-        return p[4] >= 2 && p[5] >= 1 && p[5] <= p[4];
-    return text.len > 7 && p[0] == 6 && p[1] == 8 && p[2] == 4 && p[5] >= 2 && p[6] >= 1 && p[6] <= p[5];
-}
-
 static void look_into_message(struct session *s, uint32_t command_id, uint32_t sequence_number, const uint8_t *frame,
                               size_t len, int64_t now_ms)
 {
@@ -244,7 +234,7 @@ static void look_into_message(struct session *s, uint32_t command_id, uint32_t s
     struct bytes text = read_bytes(&r, read_u8(&r));
     if (r.failed)
         return;
-    if ((esm_class & 0x40) == 0 && looks_like_part(text))
+    if ((esm_class & 0x40) == 0 && smpp_udh_is_unannounced(text))
         note(s, UDH_WITHOUT_FLAG, sequence_number, now_ms);
     if ((esm_class & 0x40) != 0 && text.len > 0 && (size_t)text.at[0] + 1 > text.len)
         note(s, FLAG_WITHOUT_UDH, sequence_number, now_ms);

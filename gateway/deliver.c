@@ -4,10 +4,13 @@
  *
  * Each account has one line of ids; a pump hands them to bound receivers in turn while their windows have room. A
  * delivery ends in exactly one way (on_end): delivered, refused for good, or due again later from the store. A receipt,
- * or a notification, waits while the submit_sm_resp of its message has not left yet.
+ * or a notification, waits while the submit_sm_resp of its message has not left yet. Incoming messages for a number that
+ * no bind has in its address_range stand aside in a line of their own until somebody binds, so that they hold nothing
+ * else up. What a delivery looks like is parcel.c's.
  */
-#include "gateway/extra.h"
+#include "gateway/address_range.h"
 #include "gateway/internal.h"
+#include "gateway/parcel.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +20,9 @@ enum {
     RETRY_MAX_MS = 300000,
     ANSWER_SOON_MS = 100, /* so long the line waits for an answer to leave; then the others go first */
     ANSWER_AGAIN_MS = 500,
-    UNANSWERED_MAX = 3,   /* deliveries in a row without an answer before a session counts as dead */
-    TRIM_EVERY_MS = 10000 /* to look at the age of what is not in memory */
+    UNANSWERED_MAX = 3,    /* deliveries in a row without an answer before a session counts as dead */
+    TRIM_EVERY_MS = 10000, /* to look at the age of what is not in memory */
+    COOKIE_ASIDE = 1 << 16 /* beside an account's number */
 };
 
 static void on_front_read(void *owner, uint64_t cookie, int err)
@@ -28,29 +32,31 @@ static void on_front_read(void *owner, uint64_t cookie, int err)
 
     if (account == NULL)
         return;
+    struct lane *lane = (cookie & COOKIE_ASIDE) != 0 ? &account->aside : &account->deliveries;
     account->deliveries_loading = false;
     if (err != 0) {
         log_error("deliveries could not be read", "sys=%s error=%s", account->system_id, err_name(err));
         return; /* tried again by the next tick */
     }
-    while (account->deliveries.count > 0 && book_find(gw->book, lane_peek(&account->deliveries, 0)) == NULL)
-        lane_pop(&account->deliveries);
+    while (lane->count > 0 && book_find(gw->book, lane_peek(lane, 0)) == NULL)
+        lane_pop(lane);
     deliver_pump(account);
 }
 
-static void read_front(struct account *account)
+static void read_front(struct account *account, const struct lane *lane)
 {
     struct gateway *gw = account->gateway;
+    uint64_t cookie = account->number | (lane == &account->aside ? COOKIE_ASIDE : 0u);
     uint64_t ids[FETCH_IDS];
     size_t count = 0;
 
-    for (size_t i = 0; i < account->deliveries.count && i < FETCH_IDS; i++) {
-        uint64_t id = lane_peek(&account->deliveries, i);
+    for (size_t i = 0; i < lane->count && i < FETCH_IDS; i++) {
+        uint64_t id = lane_peek(lane, i);
 
         if (book_find(gw->book, id) == NULL)
             ids[count++] = id;
     }
-    if (!account->deliveries_loading && book_fetch(gw->book, ids, count, on_front_read, gw, account->number) == 0)
+    if (!account->deliveries_loading && book_fetch(gw->book, ids, count, on_front_read, gw, cookie) == 0)
         account->deliveries_loading = true;
 }
 
@@ -97,7 +103,34 @@ static const struct bound *pick_receiver(struct account *account)
     return NULL;
 }
 
-/* The same with a look at what goes there: `any` is what pick_receiver found. */
+static const struct smpp_session_info *session_of(const struct account *account, const struct bound *b)
+{
+    return smpp_session_find(account->gateway->smpp, b->ref);
+}
+
+/* May this go there by the bind's address_range? */
+static bool is_in_range(const struct account *account, const struct bound *b, const struct message *m)
+{
+    if (m->kind != MESSAGE_MO || account->cfg == NULL || account->cfg->address_range != CFG_RANGE_INCOMING)
+        return true;
+    const struct smpp_session_info *session = session_of(account, b);
+
+    return session != NULL && address_range_has(session->address_range, m->dest.at);
+}
+
+/* A receiver that may have it, other than `but` (NULL: any). */
+static bool has_receiver_for(const struct account *account, const struct message *m, const struct smpp_session_ref *but)
+{
+    for (size_t i = 0; i < account->bound_count; i++) {
+        const struct bound *b = &account->bounds[i];
+
+        if (b->type != SMPP_BIND_TX && (but == NULL || !same_session(b->ref, *but)) && is_in_range(account, b, m))
+            return true;
+    }
+    return false;
+}
+
+/* The same with a look at what goes there: `any` is what pick_receiver found. NULL: none with room may have it. */
 static const struct bound *receiver_for(struct account *account, const struct item *item, const struct bound *any)
 {
     bool same = account->cfg != NULL && account->cfg->receipt_bind == CFG_SAME_BIND && item->has_ticket &&
@@ -108,112 +141,28 @@ static const struct bound *receiver_for(struct account *account, const struct it
         const struct bound *b = &account->bounds[i];
 
         if (has_room(account, b) &&
-            (same ? same_session(b->ref, item->ticket.session) : !same_session(b->ref, item->avoid)))
+            (same ? same_session(b->ref, item->ticket.session) : !same_session(b->ref, item->avoid)) &&
+            is_in_range(account, b, item->m))
             return b;
     }
-    return any;
-}
+    if (is_in_range(account, any, item->m))
+        return any;
+    for (size_t i = 0; i < account->bound_count; i++) {
+        const struct bound *b = &account->bounds[(account->bound_next + i) % account->bound_count];
 
-static struct smpp_str str_of(const struct message_text *t)
-{
-    return (struct smpp_str){ t->at, t->len };
-}
-
-/* Storage for one deliver_sm while it is handed over. */
-struct parcel {
-    struct smpp_pdu pdu;
-    struct smpp_receipt_tlvs tlvs;
-    struct buf text;
-};
-
-/* In short_message, or in message_payload when it is too long or the PDU has no other place. */
-static void place_text(struct parcel *p)
-{
-    if (p->text.len <= SMPP_SHORT_MESSAGE_MAX && p->pdu.command_id == CMD_DELIVER_SM)
-        p->pdu.sm.short_message = (struct bytes){ (const uint8_t *)p->text.data, p->text.len };
-    else
-        smpp_tlv_add(&p->pdu, TAG_MESSAGE_PAYLOAD, p->text.data, (uint16_t)p->text.len);
-}
-
-/* report.c keeps what the receipt needs beyond the progress row in `extra`: " flag:N", then the HLR tail. Parameters for
- * the upstream never begin with a space. */
-static const char *hlr_of(const struct message *m)
-{
-    const char *at = m->p.final == 0 || m->extra.len == 0 || m->extra.at[0] != ' ' ? NULL : m->extra.at;
-
-    return at == NULL ? NULL : strstr(at, " imsi:");
-}
-
-static uint16_t flag_of(const struct message *m)
-{
-    if (m->p.final != 0 && strncmp(m->extra.at, " flag:", 6) == 0)
-        return (uint16_t)strtoul(m->extra.at + 6, NULL, 10);
-    return (uint16_t)report_plain_flag(m);
-}
-
-static void build_receipt(struct account *account, const struct message *m, uint8_t interface_version, struct parcel *p)
-{
-    const struct smpp_receipt_style *style = &account->profile.receipt;
-    bool passing = m->kind == MESSAGE_NOTE && m->p.final == 0; /* an intermediate notification */
-    char id[SMPP_ID_MAX + 1], cost[32];
-
-    account_id_text(account, m->public_id, id);
-    struct smpp_receipt receipt = { .message_id = id,
-                                    .state = passing ? SMPP_STATE_ENROUTE : m->p.final,
-                                    .err = m->p.err < 0 ? 0 : (unsigned)m->p.err,
-                                    .submitted_ms = m->accepted_ms,
-                                    .done_ms = m->p.done_ms,
-                                    .submitted_parts = 1,
-                                    .delivered_parts = m->p.final == SMPP_STATE_DELIVERED,
-                                    .text = m->binary ? NULL : m->text.at,
-                                    .text_len = m->binary ? 0 : m->text.len,
-                                    .flag = flag_of(m),
-                                    .hlr = hlr_of(m) };
-    if (m->p.cost_e6 >= 0) {
-        smsc_money_write(m->p.cost_e6, cost);
-        receipt.cost = cost;
+        if (has_room(account, b) && is_in_range(account, b, item->m)) {
+            account->bound_next = (account->bound_next + i + 1) % account->bound_count;
+            return b;
+        }
     }
-    smpp_receipt_text(&receipt, style, &p->text);
-    p->pdu.sm.esm_class = passing ? ESM_INTERMEDIATE : ESM_RECEIPT;
-    p->pdu.sm.source = (struct smpp_addr){ m->dest_ton, m->dest_npi, str_of(&m->dest) };
-    p->pdu.sm.dest = (struct smpp_addr){ m->source_ton, m->source_npi, str_of(&m->source) };
-    smpp_receipt_add_tlvs(&receipt, style, interface_version, &p->tlvs, &p->pdu);
-    struct bytes own; /* the ESME's own name for the message comes back as it was given [SMPP34 5.3.2.17] */
-    if (style->with_tlvs && interface_version >= 0x34 &&
-        extra_find_tlv(m->tlvs.at, m->tlvs.len, TAG_USER_MESSAGE_REFERENCE, &own))
-        smpp_tlv_add(&p->pdu, TAG_USER_MESSAGE_REFERENCE, own.at, (uint16_t)own.len);
-    place_text(p);
-}
-
-static void build_incoming(const struct message *m, struct parcel *p)
-{
-    if (m->part_total > 1) {
-        p->pdu.sm.esm_class = ESM_UDHI;
-        smpp_udh_write_part(&p->text, (uint8_t)m->part_reference, m->part_total, m->part_number);
-    }
-    smpp_text_from_utf8(m->data_coding == 8 ? ALPHABET_UCS2 : ALPHABET_GSM7, m->text.at, m->text.len, &p->text);
-    p->pdu.sm.data_coding = m->data_coding;
-    p->pdu.sm.source = (struct smpp_addr){ m->source_ton, m->source_npi, str_of(&m->source) };
-    p->pdu.sm.dest = (struct smpp_addr){ m->dest_ton, m->dest_npi, str_of(&m->dest) };
-    place_text(p);
+    return NULL;
 }
 
 static int hand_over(struct account *account, struct item *item, const struct bound *to)
 {
     static struct parcel parcel; /* loop thread only; too large for the stack of a deep call */
 
-    memset(&parcel.pdu, 0, offsetof(struct smpp_pdu, tlvs));
-    bool by_data = account->cfg != NULL && account->cfg->receipt_pdu == CFG_DATA_SM && item->m->kind != MESSAGE_MO;
-
-    parcel.pdu.command_id = by_data ? CMD_DATA_SM : CMD_DELIVER_SM;
-    parcel.pdu.has_body = true;
-    if (parcel.text.max == 0)
-        buf_init(&parcel.text, SMPP_PAYLOAD_MAX);
-    buf_clear(&parcel.text);
-    if (item->m->kind == MESSAGE_MO)
-        build_incoming(item->m, &parcel);
-    else
-        build_receipt(account, item->m, to->interface_version, &parcel);
+    parcel_pack(account, item->m, to->interface_version, session_of(account, to), &parcel);
     return smpp_deliver(account->gateway->smpp, to->ref, &parcel.pdu, item->m->id);
 }
 
@@ -264,11 +213,50 @@ static void pace_count(struct account *account)
         account->pace_tokens -= 1;
 }
 
+uint64_t deliver_waiting(const struct account *account)
+{
+    return account->deliveries.count + account->aside.count;
+}
+
+void deliver_look_again(struct account *account)
+{
+    size_t count = account->aside.count;
+
+    for (size_t i = count; i > 0; i--) {
+        if (lane_push_front(&account->deliveries, lane_peek(&account->aside, i - 1)) != 0)
+            log_error("delivery waits until the next start", "sys=%s msg=%llu", account->system_id,
+                      (unsigned long long)lane_peek(&account->aside, i - 1));
+    }
+    lane_finish(&account->aside);
+    account->aside = (struct lane){ 0 };
+    if (count > 0 && account->paced == 0) {
+        account->pace_tokens = 1;
+        account->pace_at_ms = clock_mono_ms();
+    }
+    account->paced += count; /* they have waited for a bind too */
+}
+
+/* No bind's address_range has its number: it waits beside the line until somebody binds. */
+static void set_aside(struct account *account, uint64_t id)
+{
+    if (lane_push(&account->aside, id) != 0) {
+        log_error("delivery waits until the next start", "sys=%s msg=%llu", account->system_id, (unsigned long long)id);
+    } else {
+        log_info("incoming message waits for a bind with its address_range", "sys=%s msg=%llu", account->system_id,
+                 (unsigned long long)id);
+    }
+    lane_pop(&account->deliveries);
+    if (account->paced > 0)
+        account->paced--;
+}
+
 void deliver_on_bound(struct account *account)
 {
     const struct bound *newest = &account->bounds[account->bound_count - 1];
     bool first = newest->type != SMPP_BIND_TX;
 
+    if (first)
+        deliver_look_again(account);
     for (size_t i = 0; i + 1 < account->bound_count; i++)
         first = first && account->bounds[i].type == SMPP_BIND_TX;
     if (first) {
@@ -279,13 +267,15 @@ void deliver_on_bound(struct account *account)
     deliver_pump(account);
 }
 
-/* Takes a delivery that cannot or must not go out off the line, for good. */
-static void take_off(struct account *account, struct item *item, enum message_receipt how, const char *reason)
+/* Takes a delivery that cannot or must not go out off its line, for good. */
+static void take_off(struct account *account, struct lane *lane, struct item *item, enum message_receipt how,
+                     const char *reason)
 {
     struct gateway *gw = account->gateway;
 
-    lane_pop(&account->deliveries);
-    pace_count(account);
+    lane_pop(lane);
+    if (lane == &account->deliveries)
+        pace_count(account);
     log_warn("delivery dropped", "sys=%s msg=%llu reason=%s", account->system_id, (unsigned long long)item->m->id,
              reason);
     book_pin(gw->book, item);
@@ -343,7 +333,7 @@ void deliver_pump(struct account *account)
             return; /* a free window, or the next tick, goes on */
         struct item *item = book_find(gw->book, id);
         if (item == NULL) {
-            read_front(account);
+            read_front(account, &account->deliveries);
             return;
         }
         if (item->m->p.state != MESSAGE_DELIVERING) {
@@ -352,7 +342,7 @@ void deliver_pump(struct account *account)
             continue;
         }
         if (waiting_since_ms(item->m) <= account->dropped_at_ms) {
-            take_off(account, item, RECEIPT_DROPPED, "operator");
+            take_off(account, &account->deliveries, item, RECEIPT_DROPPED, "operator");
             continue;
         }
         if (!deliver_is_answered(gw, item)) {
@@ -362,9 +352,15 @@ void deliver_pump(struct account *account)
             return;
         }
         to = receiver_for(account, item, to);
+        if (to == NULL && has_receiver_for(account, item->m, NULL))
+            return; /* theirs are full: a place in their windows goes on */
+        if (to == NULL) {
+            set_aside(account, id);
+            continue;
+        }
         int err = hand_over(account, item, to);
         if (err == ERR_RANGE) { /* cannot be written as a PDU: our own mistake, never to be tried again */
-            take_off(account, item, RECEIPT_REFUSED, "cannot be encoded");
+            take_off(account, &account->deliveries, item, RECEIPT_REFUSED, "cannot be encoded");
             continue;
         }
         if (err != 0)
@@ -429,12 +425,10 @@ static void on_unanswered(struct account *account, struct item *item, const stru
 {
     struct gateway *gw = account->gateway;
     struct bound *b = session == NULL ? NULL : bound_of(account, session->ref);
-    bool another = false;
+    bool another = session != NULL && has_receiver_for(account, item->m, &session->ref);
 
     log_warn("delivery not answered: it may arrive twice", "sys=%s msg=%llu", account->system_id,
              (unsigned long long)item->m->id);
-    for (size_t i = 0; session != NULL && i < account->bound_count; i++)
-        another |= account->bounds[i].type != SMPP_BIND_TX && !same_session(account->bounds[i].ref, session->ref);
     if (session != NULL) {
         item->avoids = true;
         item->avoid = session->ref;
@@ -510,46 +504,54 @@ static int64_t waited_ms(struct gateway *gw, const struct message *m)
     return (then_ms < wall_ms ? then_ms : wall_ms) - waiting_since_ms(m);
 }
 
-void deliver_trim(struct account *account)
+static void trim_lane(struct account *account, struct lane *lane)
 {
     struct gateway *gw = account->gateway;
-    uint64_t mono_ms = clock_mono_ms();
+    uint64_t mono_ms = clock_mono_ms(), *look_at_ms = &account->trim_at_ms[lane == &account->aside];
 
-    while (account->cfg != NULL && account->deliveries.count > 0 && !account->deliveries_loading) {
-        struct item *item = book_find(gw->book, lane_peek(&account->deliveries, 0));
-        bool over = account->deliveries.count > account->cfg->receipt_max;
+    while (account->cfg != NULL && lane->count > 0 && !account->deliveries_loading) {
+        struct item *item = book_find(gw->book, lane_peek(lane, 0));
+        bool over = deliver_waiting(account) > account->cfg->receipt_max;
+        bool moves = lane == &account->deliveries && has_receiver(account); /* its front is not for long */
 
         if (item == NULL) {
-            if (over || (!has_receiver(account) && mono_ms >= account->trim_at_ms)) {
-                account->trim_at_ms = mono_ms + TRIM_EVERY_MS;
-                read_front(account);
+            if (over || (!moves && mono_ms >= *look_at_ms)) {
+                *look_at_ms = mono_ms + TRIM_EVERY_MS;
+                read_front(account, lane);
             }
             return;
         }
         if (item->m->p.state != MESSAGE_DELIVERING) {
-            lane_pop(&account->deliveries);
-            pace_count(account);
+            lane_pop(lane);
+            if (lane == &account->deliveries)
+                pace_count(account);
             continue;
         }
         int64_t since_ms = waiting_since_ms(item->m);
         if (since_ms <= account->dropped_at_ms)
-            take_off(account, item, RECEIPT_DROPPED, "operator");
+            take_off(account, lane, item, RECEIPT_DROPPED, "operator");
         else if (over)
-            take_off(account, item, RECEIPT_DROPPED, "receipt_max");
+            take_off(account, lane, item, RECEIPT_DROPPED, "receipt_max");
         else if (waited_ms(gw, item->m) >= (int64_t)account->cfg->receipt_hold_ms)
-            take_off(account, item, RECEIPT_DROPPED, "receipt_hold");
+            take_off(account, lane, item, RECEIPT_DROPPED, "receipt_hold");
         else
             return;
     }
 }
 
+void deliver_trim(struct account *account)
+{
+    trim_lane(account, &account->aside); /* the older ones */
+    trim_lane(account, &account->deliveries);
+}
+
 uint64_t deliver_drop_all(struct account *account)
 {
     account->dropped_at_ms = clock_wall_ms();
-    account->trim_at_ms = 0;
+    account->trim_at_ms[0] = account->trim_at_ms[1] = 0;
     log_warn("deliveries dropped by an operator", "sys=%s count=%llu", account->system_id,
-             (unsigned long long)(account->deliveries.count + account->postponed));
-    return account->deliveries.count + account->postponed;
+             (unsigned long long)(deliver_waiting(account) + account->postponed));
+    return deliver_waiting(account) + account->postponed;
 }
 
 struct redelivery {

@@ -6,6 +6,7 @@
  * in memory is read from the store; each step ends in event_step, which looks how far it can go now. Repeats and late
  * statuses are answered 200 and change nothing. Never 404 here: the aggregator takes that for "do not repeat".
  */
+#include "gateway/extra.h"
 #include "gateway/internal.h"
 #include "gateway/lab_accounts.h"
 
@@ -75,19 +76,39 @@ static const char *aside_of(const struct smsc_event *e, char out[200])
     return len == start ? NULL : out;
 }
 
+/* The upstream whose account this listener serves. */
+static const char *upstream_of(const struct event *ev)
+{
+    if (ev->upstream[0] == '\0' && ev->gw->config->upstream_count > 0)
+        return ev->gw->config->upstreams[0].name;
+    return ev->upstream;
+}
+
+/* The event's values of the parameters that tlv_map names. */
+static void pack_told(const struct event *ev, struct buf *out)
+{
+    const struct upstream *up = upstream_named(ev->gw, upstream_of(ev));
+
+    buf_init(out, EXTRA_TOLD_BYTES);
+    if (up != NULL && up->cfg != NULL)
+        extra_pack_told(up->cfg->tlv_map, &ev->e.params, out);
+}
+
 static void apply_status(struct event *ev, struct item *item)
 {
     const struct smsc_event *e = &ev->e;
     struct gateway *gw = ev->gw;
     char aside[200];
-    struct buf hlr;
+    struct buf hlr, told;
     struct report report = { .status = e->status,
                              .err = e->err,
                              .ts_ms = e->ts * 1000,
                              .has_flag = http_params_get(&e->params, "flag") != NULL,
                              .flag = e->flag,
-                             .aside = aside_of(e, aside) };
+                             .aside = aside_of(e, aside),
+                             .told = &told };
 
+    pack_told(ev, &told);
     if (smsc_money_read(e->cost, &report.cost_e6) != 0)
         report.cost_e6 = -1;
     buf_init(&hlr, HLR_BYTES_MAX);
@@ -100,6 +121,7 @@ static void apply_status(struct event *ev, struct item *item)
         report_apply(gw, item, &report, STORE_PLAIN, (struct store_done){ on_status_saved, ev, ev->id }, &ev->what);
     book_unpin(gw->book, item);
     buf_finish(&hlr);
+    buf_finish(&told);
     if (err == REPORT_NOTHING_TO_STORE)
         event_end(ev, 200, ev->what);
     else if (err != 0)
@@ -140,11 +162,8 @@ static void with_message(struct event *ev)
 static bool is_theirs(const struct event *ev, uint16_t upstream)
 {
     const struct upstream *up = upstream_by_number(ev->gw, upstream);
-    const char *name = ev->upstream;
 
-    if (name[0] == '\0' && ev->gw->config->upstream_count > 0)
-        name = ev->gw->config->upstreams[0].name;
-    return up != NULL && strcmp(up->name, name) == 0;
+    return up != NULL && strcmp(up->name, upstream_of(ev)) == 0;
 }
 
 /* A send that memory has forgotten: its members stand in the store. */
@@ -212,6 +231,7 @@ static void on_incoming_saved(void *owner, uint64_t cookie, int err)
 static void handle_incoming(struct event *ev)
 {
     const struct smsc_event *e = &ev->e;
+    struct buf told;
     struct incoming in = { .id = e->id,
                            .phone = e->phone,
                            .to = e->to,
@@ -219,7 +239,8 @@ static void handle_incoming(struct event *ev)
                            .sms_id = e->sms_id,
                            .lab = ev->lab,
                            .call = e->kind == SMSC_EVENT_WAITCALL,
-                           .ts_s = e->ts };
+                           .ts_s = e->ts,
+                           .told = &told };
 
     if (ev->lab) {
         if (lab_account_for(ev->gw, &in) == NULL) {
@@ -229,7 +250,10 @@ static void handle_incoming(struct event *ev)
         snprintf(ev->mo_id, sizeof ev->mo_id, "lab-%lld-%.40s", (long long)ev->gw->started_ms, e->id);
         in.id = ev->mo_id;
     }
-    if (incoming_take(ev->gw, &in, STORE_PLAIN, (struct store_done){ on_incoming_saved, ev, 0 }) != 0)
+    pack_told(ev, &told);
+    int err = incoming_take(ev->gw, &in, STORE_PLAIN, (struct store_done){ on_incoming_saved, ev, 0 });
+    buf_finish(&told);
+    if (err != 0)
         event_end(ev, 503, "busy");
 }
 

@@ -190,3 +190,47 @@ void extra_map_tlvs(const struct cfg_pair *map, const struct smpp_pdu *pdu, stru
             add_value(out, map->value, tlv->value, tlv->len);
     }
 }
+
+void extra_pack_told(const struct cfg_pair *map, const struct http_params *params, struct buf *out)
+{
+    size_t start = out->len;
+
+    for (; map != NULL && map->name != NULL; map++) {
+        const char *value = http_params_get(params, map->value);
+        size_t len = value == NULL ? 0 : strlen(value);
+        uint16_t tag;
+
+        if (len == 0 || out->len - start + 4 + len > EXTRA_TOLD_BYTES || !extra_tag_read(map->name, &tag))
+            continue;
+        uint8_t head[4] = { (uint8_t)(tag >> 8), (uint8_t)tag, (uint8_t)(len >> 8), (uint8_t)len };
+
+        buf_add(out, head, sizeof head);
+        buf_add(out, value, len);
+    }
+}
+
+static const char told_word[] = " tlvs:";
+
+void extra_write_told(const struct buf *told, struct buf *out)
+{
+    if (told->len == 0)
+        return;
+    buf_adds(out, told_word);
+    for (size_t i = 0; i < told->len; i++)
+        buf_addf(out, "%02x", (unsigned)(uint8_t)told->data[i]);
+}
+
+size_t extra_read_told(const char *result, size_t len, uint8_t out[EXTRA_TOLD_BYTES])
+{
+    const char *at = len == 0 || result[0] != ' ' ? NULL : strstr(result, told_word);
+    size_t count = 0;
+
+    for (at = at == NULL ? "" : at + strlen(told_word); count < EXTRA_TOLD_BYTES; at += 2) {
+        int high = hex_of(at[0]), low = high < 0 ? -1 : hex_of(at[1]);
+
+        if (low < 0)
+            break;
+        out[count++] = (uint8_t)(high << 4 | low);
+    }
+    return count;
+}

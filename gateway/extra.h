@@ -15,7 +15,7 @@
 #include "http/http.h"
 #include "smpp/smpp.h"
 
-enum { EXTRA_MAX = 128, EXTRA_BYTES = 4096 };
+enum { EXTRA_MAX = 128, EXTRA_BYTES = 4096, EXTRA_TOLD_BYTES = 512 };
 
 struct extra { /* decoded; views into `storage` */
     struct smsc_param at[EXTRA_MAX];
@@ -45,6 +45,13 @@ bool extra_find_tlv(const char *tlvs, size_t len, uint16_t tag, struct bytes *ou
 /* Appends the parameters that `map` (tag -> name, ends with name NULL) makes of the PDU's TLVs. A value that is no text
  * goes out as hexadecimal digits. */
 void extra_map_tlvs(const struct cfg_pair *map, const struct smpp_pdu *pdu, struct buf *out);
+/* The way back: appends, as TLVs on the wire, the callback's values of the parameters in `map`. Those that are absent,
+ * empty or would make it longer than EXTRA_TOLD_BYTES are left out. */
+void extra_pack_told(const struct cfg_pair *map, const struct http_params *params, struct buf *out);
+/* What extra_pack_told wrote, as a word of a message's result (" tlvs:" and hexadecimal digits), and read from there: the
+ * length, 0 when there is none. */
+void extra_write_told(const struct buf *told, struct buf *out);
+size_t extra_read_told(const char *result, size_t len, uint8_t out[EXTRA_TOLD_BYTES]);
 /* "0x1400" or "5120"; false when it is no tag. */
 bool extra_tag_read(const char *text, uint16_t *out_tag);
 

@@ -170,7 +170,7 @@ static void on_tick(uv_timer_t *timer)
     HASH_ITER(hh, gw->accounts, account, next)
     {
         account->meters.queued->value = (double)account->queued;
-        account->meters.backlog->value = (double)(account->deliveries.count + account->postponed + account->delivering);
+        account->meters.backlog->value = (double)(deliver_waiting(account) + account->postponed + account->delivering);
         deliver_trim(account);
         deliver_pump(account);
     }

@@ -8,18 +8,20 @@
  */
 #include "gateway/internal.h"
 #include "gateway/lab_accounts.h"
+#include "gateway/parcel.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { REROUTE_AT_ONCE = 256, PARTS_MAX = 255 };
+enum { REROUTE_AT_ONCE = 256, PARTS_MAX = 255, TLV_HEAD_BYTES = 4, TEXT_LEAST = 254 };
 
 struct intake { /* one incoming event between its arrival and its commit */
     struct gateway *gw;
     struct store_done done;
     unsigned flags;
     struct incoming in; /* strings stand behind the struct */
-    uint64_t asker;     /* the message it answers, 0 none */
+    struct message_text tlvs;
+    uint64_t asker; /* the message it answers, 0 none */
     uint64_t ids[PARTS_MAX];
     unsigned count;
 };
@@ -38,7 +40,8 @@ static struct intake *intake_create(struct gateway *gw, const struct incoming *i
                                     struct store_done done)
 {
     size_t bytes = strlen(in->id) + strlen(in->phone) + strlen(in->to) + strlen(in->text) + strlen(in->sms_id) + 5;
-    struct intake *intake = calloc(1, sizeof *intake + bytes);
+    size_t told_len = in->told == NULL ? 0 : in->told->len;
+    struct intake *intake = calloc(1, sizeof *intake + bytes + told_len);
 
     if (intake == NULL)
         return NULL;
@@ -52,6 +55,10 @@ static struct intake *intake_create(struct gateway *gw, const struct incoming *i
     intake->in.to = place(&at, in->to);
     intake->in.text = place(&at, in->text);
     intake->in.sms_id = place(&at, in->sms_id);
+    intake->in.told = NULL;
+    if (told_len > 0)
+        memcpy(at, in->told->data, told_len);
+    intake->tlvs = (struct message_text){ at, told_len };
     return intake;
 }
 
@@ -106,6 +113,31 @@ static int store_part(struct intake *intake, struct message *facts, const char *
     return 0;
 }
 
+/* What a text needs in this alphabet, and what its account's client has for it in one PDU. */
+struct size {
+    enum smpp_alphabet alphabet;
+    size_t units;     /* of the text */
+    size_t pdu_units; /* that fit one PDU, in message_payload */
+};
+
+/* Pieces that are messages of their own, as long as a PDU may be: for what has no place in 255 parts. */
+static int store_pieces(struct intake *intake, struct message *facts, const struct size *size)
+{
+    size_t len = strlen(intake->in.text);
+
+    if (size->units / (size->pdu_units - 1) >= PARTS_MAX) /* a piece may end one unit early, before a pair */
+        return ERR_RANGE;
+    for (size_t at = 0; at < len;) {
+        size_t take = smpp_text_prefix(size->alphabet, intake->in.text + at, len - at, size->pdu_units);
+        int err = store_part(intake, facts, intake->in.text + at, take, at + take == len);
+
+        if (err != 0)
+            return err;
+        at += take;
+    }
+    return 0;
+}
+
 /* Parts for an ESME that joins by user data header: all in the alphabet of the whole. */
 static int store_parts(struct intake *intake, struct message *facts, enum smpp_alphabet alphabet)
 {
@@ -151,13 +183,33 @@ static void key_of(const struct incoming *in, char out[120])
         snprintf(out, 120, "mo:%.100s", in->id);
 }
 
+static struct size measure(const struct account *account, const struct intake *intake, uint8_t *out_data_coding)
+{
+    const struct incoming *in = &intake->in;
+    const struct profile *profile = &account->profile;
+    size_t len = strlen(in->text), room = parcel_room(profile, strlen(in->phone), strlen(in->to));
+    enum smpp_alphabet alphabet = profile_alphabet_for(profile, false, in->text, len, out_data_coding);
+
+    /* It may go to a bind that reads Latin-1: what that cannot hold is UCS2 for all, or parts would differ. */
+    if (profile->iso_system_type && !smpp_text_fits(ALPHABET_LATIN1, in->text, len)) {
+        alphabet = ALPHABET_UCS2;
+        *out_data_coding = 8;
+    }
+    room = room < SMPP_PAYLOAD_MAX ? room : SMPP_PAYLOAD_MAX;
+    if (room < TEXT_LEAST + TLV_HEAD_BYTES + intake->tlvs.len) /* then the TLVs are left out */
+        room = TEXT_LEAST;
+    else
+        room -= TLV_HEAD_BYTES + intake->tlvs.len;
+    return (struct size){ alphabet, smpp_text_units(alphabet, in->text, len),
+                          alphabet == ALPHABET_UCS2 ? room / 2 : room };
+}
+
 static int store_for(struct intake *intake, struct account *account)
 {
     const struct incoming *in = &intake->in;
     struct gateway *gw = intake->gw;
-    size_t len = strlen(in->text);
-    bool gsm = profile_fits_zero(&account->profile, in->text, len);
-    enum smpp_alphabet alphabet = gsm ? ALPHABET_GSM7 : ALPHABET_UCS2;
+    uint8_t data_coding;
+    struct size size = measure(account, intake, &data_coding);
     char key[120];
     struct message facts = {
         .accepted_ms = clock_wall_ms(),
@@ -166,9 +218,10 @@ static int store_for(struct intake *intake, struct account *account)
         .source_npi = 1,
         .dest_ton = 1,
         .dest_npi = 1,
-        .data_coding = gsm ? 0 : 8,
+        .data_coding = data_coding,
         .source = { (char *)(uintptr_t)in->phone, strlen(in->phone) },
         .dest = { (char *)(uintptr_t)in->to, strlen(in->to) },
+        .tlvs = intake->tlvs,
         .p = { .state = MESSAGE_DELIVERING,
                .receipt = RECEIPT_WAITING,
                .esme = account->number,
@@ -176,21 +229,24 @@ static int store_for(struct intake *intake, struct account *account)
                .status = -100,
                .cost_e6 = -1 },
     };
+    bool too_long = size.units > size.pdu_units;
+    bool parts = too_long || (account->cfg != NULL && account->cfg->incoming_long == CFG_UDH &&
+                              size.units > smpp_text_part_units(size.alphabet, true));
 
-    bool parts = account->cfg != NULL && account->cfg->incoming_long == CFG_UDH &&
-                 smpp_text_units(alphabet, in->text, len) > smpp_text_part_units(alphabet, true);
     if (parts) /* all of them or none: nothing but a store twice over its ceiling refuses these */
         intake->flags |= STORE_KEEP;
     key_of(in, key);
     int err = store_once(gw->store, key, intake->flags, (struct store_done){ 0 });
     if (err != 0)
         return err;
-    err = parts ? store_parts(intake, &facts, alphabet) : ERR_RANGE;
-    if (err == ERR_RANGE) { /* short, or too long for any header */
-        facts.part_total = facts.part_number = 0;
-        err = store_part(intake, &facts, in->text, len, true);
-    }
-    return err;
+    err = parts ? store_parts(intake, &facts, size.alphabet) : ERR_RANGE;
+    if (err != ERR_RANGE)
+        return err;
+    facts.part_total = facts.part_number = 0; /* short, or too long for any header */
+    err = too_long ? store_pieces(intake, &facts, &size) : ERR_RANGE;
+    if (err != ERR_RANGE)
+        return err;
+    return store_part(intake, &facts, in->text, strlen(in->text), true);
 }
 
 /* --- routing ------------------------------------------------------------------------------------------------------- */

@@ -75,13 +75,15 @@ struct account { /* an ESME; kept while it has messages even when the configurat
     uint64_t queued;        /* accepted from it, not yet accepted upstream and not final */
     struct rate rate;       /* of submits */
     struct lane deliveries; /* ids waiting for a receiver */
+    struct lane aside;      /* incoming messages for numbers no bind has in its address_range */
     uint64_t delivering;    /* deliver_sm under way */
     uint64_t postponed;     /* deliveries waiting for their next try */
     bool deliveries_loading;
-    uint64_t paced;        /* deliveries at the front of the line that waited for a bind: they leave at deliver_rate */
-    double pace_tokens;    /* of them that may leave now */
-    uint64_t pace_at_ms;   /* mono */
-    uint64_t trim_at_ms;   /* mono: when to look at the age of a front that is not in memory */
+    uint64_t paced;      /* deliveries at the front of the line that waited for a bind: they leave at deliver_rate */
+    double pace_tokens;  /* of them that may leave now */
+    uint64_t pace_at_ms; /* mono */
+    uint64_t
+        trim_at_ms[2];     /* mono: when to look at the age of a front that is not in memory; of deliveries, of aside */
     int64_t dropped_at_ms; /* wall: deliveries older than this were dropped by an operator; 0 none */
     struct account_meters meters;
     UT_hash_handle hh; /* by system_id */
@@ -418,9 +420,10 @@ struct report {      /* a status of one message, whichever way it came */
     int64_t ts_ms;   /* of the change, wall; 0 unknown */
     int64_t cost_e6; /* -1 unknown */
     bool has_flag;
-    unsigned flag;     /* [smsc-api 17.4] */
-    const char *hlr;   /* " imsi:... rnet:..." or NULL */
-    const char *aside; /* a line for the timeline, or NULL */
+    unsigned flag;          /* [smsc-api 17.4] */
+    const char *hlr;        /* " imsi:... rnet:..." or NULL */
+    const struct buf *told; /* mapped parameters as TLVs, extra.h; NULL none */
+    const char *aside;      /* a line for the timeline, or NULL */
 };
 enum { REPORT_NOTHING_TO_STORE = 1 };
 /* Takes the status of a pinned item: ends the message, records a late one, tells of an intermediate one. Returns 0 (then
@@ -438,10 +441,11 @@ void report_polled(struct gateway *gw, struct item *item, const struct smsc_stat
 /* incoming.c */
 struct incoming { /* what a subscriber sent or did; views */
     const char *id, *phone, *to, *text;
-    const char *sms_id; /* the send it answers, "" none */
-    bool lab;           /* from the simulated network of lab accounts */
-    bool call;          /* the confirming call: no id, text "[waitcall]" */
-    int64_t ts_s;       /* of the call, or when it was received; 0 unknown */
+    const char *sms_id;     /* the send it answers, "" none */
+    bool lab;               /* from the simulated network of lab accounts */
+    bool call;              /* the confirming call: no id, text "[waitcall]" */
+    int64_t ts_s;           /* of the call, or when it was received; 0 unknown */
+    const struct buf *told; /* mapped parameters as TLVs, extra.h; NULL none */
 };
 /* Routes and stores it once for ever. `done`: 0 stored, ERR_EXISTS known already, else not stored. Calls back later, never
  * from inside. Returns 0, ERR_NOMEM or the store's refusal. Without sms_id the store is called before this returns, so
@@ -476,6 +480,10 @@ bool deliver_is_answered(struct gateway *gw, struct item *item);
 void deliver_on_end(void *owner, const struct smpp_session_info *session, uint64_t cookie, enum smpp_deliver_end how,
                     uint32_t status);
 void deliver_trim(struct account *account);
+/* How many wait, those aside too; without those that wait for their next try. */
+uint64_t deliver_waiting(const struct account *account);
+/* What stands aside is looked at again: somebody has bound, or the configuration is another. */
+void deliver_look_again(struct account *account);
 /* A receiver has bound: what waited for it leaves at deliver_rate. */
 void deliver_on_bound(struct account *account);
 /* Drops everything that waits for this account. Returns how many deliveries that is. */

@@ -8,6 +8,7 @@
 #include "gateway/profile.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define STYLE(variant_, tlvs_, vendor_)                                                                                \
     {                                                                                                                  \
@@ -18,9 +19,10 @@
 static const struct profile presets[] = {
     { "default", CFG_ID_AUTO, STYLE(RECEIPT_STANDARD, true, false), ALPHABET_GSM7, ALPHABET_ASCII,
       .full_status = STATUS_RBINDFAIL },
-    /* Kannel gives up for ever on RINVPASWD and RINVSYSID; RBINDFAIL lets it come back once the password is right. */
+    /* Kannel gives up for ever on RINVPASWD and RINVSYSID; RBINDFAIL lets it come back once the password is right. A PDU
+     * longer than its MAX_SMPP_PDU_LEN ends the connection. */
     { "kannel", CFG_ID_DECIMAL, STYLE(RECEIPT_STANDARD, true, false), ALPHABET_GSM7, ALPHABET_ASCII,
-      .login_failure_status = STATUS_RBINDFAIL, .full_status = STATUS_RBINDFAIL },
+      .login_failure_status = STATUS_RBINDFAIL, .full_status = STATUS_RBINDFAIL, .pdu_max = 7424 },
     { "jasmin", CFG_ID_DECIMAL, STYLE(RECEIPT_STANDARD, true, false), ALPHABET_GSM7, ALPHABET_ASCII,
       .full_status = STATUS_RBINDFAIL },
     { "cloudhopper", CFG_ID_DECIMAL, STYLE(RECEIPT_STANDARD, true, false), ALPHABET_GSM7, ALPHABET_ASCII,
@@ -30,9 +32,9 @@ static const struct profile presets[] = {
     /* php-smpp reads the text alone, in fixed order with dates of 10 to 12 digits. */
     { "php-smpp", CFG_ID_DECIMAL, STYLE(RECEIPT_STANDARD, true, false), ALPHABET_GSM7, ALPHABET_ASCII,
       .full_status = STATUS_RBINDFAIL },
-    /* node-smpp calls 1 ASCII and writes the GSM alphabet there. */
+    /* node-smpp calls 1 ASCII and writes the GSM alphabet there. It reads no PDU above 16384 bytes. */
     { "node-smpp", CFG_ID_DECIMAL, STYLE(RECEIPT_STANDARD, true, false), ALPHABET_GSM7, ALPHABET_GSM7,
-      .full_status = STATUS_RBINDFAIL },
+      .full_status = STATUS_RBINDFAIL, .pdu_max = 16384 },
     { "smsc.ru", CFG_ID_DECIMAL, STYLE(RECEIPT_STANDARD, true, true), ALPHABET_GSM7, ALPHABET_ASCII,
       .four_is_text = true, .iso_system_type = true, .full_status = STATUS_RBINDFAIL },
     /* A message_id of 3.3 has room for 8 hexadecimal digits, and 3.3 has no optional parameters. */
@@ -120,22 +122,25 @@ void profile_resolve(const struct cfg_esme *cfg, struct profile *out)
     out->receipt.with_vendor_tlvs = switched(cfg->vendor_tlvs, out->receipt.with_vendor_tlvs);
     out->login_failure_status = status_of(cfg->login_failure_status, out->login_failure_status);
     out->full_status = status_of(cfg->full_status, out->full_status);
+    if (cfg->deliver_max_pdu_bytes != 0)
+        out->pdu_max = (uint32_t)cfg->deliver_max_pdu_bytes;
 }
 
 /* --- text to the ESME --------------------------------------------------------------------------------------------- */
 
-bool profile_fits_zero(const struct profile *profile, const char *text, size_t len)
+enum smpp_alphabet profile_alphabet_for(const struct profile *profile, bool iso, const char *text, size_t len,
+                                        uint8_t *out_data_coding)
 {
-    if (!smpp_text_fits_gsm(text, len))
-        return false;
-    for (size_t i = 0; profile->zero != ALPHABET_GSM7 && i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
+    enum smpp_alphabet zero = iso ? ALPHABET_LATIN1 : profile->zero;
+    bool fits = smpp_text_fits(zero, text, len);
 
-        /* what ASCII and GSM have at different places, or GSM only through its extension */
-        if (c >= 0x80 || strchr("@$_[\\]^{|}~", c) != NULL || c == '\f')
-            return false;
-    }
-    return true;
+    *out_data_coding = fits ? 0 : 8;
+    return fits ? zero : ALPHABET_UCS2;
+}
+
+bool profile_is_iso(const struct profile *profile, const char *system_type)
+{
+    return profile->iso_system_type && system_type != NULL && strcasecmp(system_type, "ISO") == 0;
 }
 
 /* --- ids ---------------------------------------------------------------------------------------------------------- */

@@ -24,6 +24,7 @@ struct profile {
     bool iso_system_type;          /* a bind with system_type ISO reads data_coding 0 as Latin-1 [API smpp] */
     uint32_t login_failure_status; /* 0: each cause its own */
     uint32_t full_status;
+    uint32_t pdu_max; /* the longest PDU its software takes; 0: as long as the protocol has them */
 };
 
 /* `cfg` NULL (an account no longer configured): the default profile. */
@@ -31,8 +32,12 @@ void profile_resolve(const struct cfg_esme *cfg, struct profile *out);
 /* Names of all presets, in order; NULL beyond the last. For tests and documents. */
 const char *profile_name_at(size_t at);
 
-/* Can this UTF-8 go to the account as data_coding 0? Where that is not GSM, only what GSM writes with the same octets. */
-bool profile_fits_zero(const struct profile *profile, const char *text, size_t len);
+/* The alphabet this UTF-8 goes to the account in: that of data_coding 0 (`iso`: Latin-1, as such a bind reads it) when
+ * every character has a place there, else UCS2. *out_data_coding: 0 or 8. */
+enum smpp_alphabet profile_alphabet_for(const struct profile *profile, bool iso, const char *text, size_t len,
+                                        uint8_t *out_data_coding);
+/* Is this the bind of one who takes data_coding 0 for Latin-1? `system_type` may be NULL. */
+bool profile_is_iso(const struct profile *profile, const char *system_type);
 
 /* Does a message that came by a bind of this version get a short id (8 hexadecimal digits)? */
 bool profile_wants_short_id(const struct profile *profile, uint8_t interface_version);

@@ -8,7 +8,6 @@
 #include "gateway/read_sm.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "gateway/extra.h"
 #include "gateway/translate.h"
@@ -91,25 +90,56 @@ static bool has_two_texts(const struct smpp_pdu *pdu)
            (payload->len != text.len || memcmp(payload->value, text.at, text.len) != 0);
 }
 
+/* Bytes that read the same in nearly every alphabet there is. */
+static bool is_plain_ascii(struct bytes text, size_t from)
+{
+    for (size_t i = from; i < text.len; i++) {
+        uint8_t c = text.at[i];
+
+        if ((c < 0x20 && c != '\n' && c != '\r') || c > 0x7E)
+            return false;
+    }
+    return true;
+}
+
+/* A value we have no alphabet for is read as data_coding 0. 5.0 has a status for it, and a client of 5.0 understands it
+ * [SMPP50 4.7.7]; but many that announce 5.0 write 3.4, so what can be read is not refused for its label. */
+static bool coding_is_refused(const struct reading *r, const struct smpp_coding *coding, struct bytes text,
+                              size_t header_len)
+{
+    switch (r->cfg->unknown_coding) {
+    case CFG_CODING_REFUSE:
+        return coding->unknown;
+    case CFG_CODING_VERSION:
+        return coding->unknown && r->interface_version >= 0x50 && !is_plain_ascii(text, header_len);
+    case CFG_CODING_ACCEPT:
+        break;
+    }
+    return false;
+}
+
 static uint32_t read_text(struct reading *r, const struct smpp_pdu *pdu, struct message *m)
 {
     struct bytes text = smpp_sm_text(pdu);
     struct smpp_udh udh = { .only_text_elements = true };
 
+    if (r->cfg->udh_without_flag && smpp_udh_is_unannounced(text))
+        m->esm_class |= ESM_UDHI;
     if (has_two_texts(pdu))
         return STATUS_RINVTLVVAL;
     /* what system_type ISO makes of data_coding 0 is data_coding 3 for everybody who reads the message later */
-    if (r->profile->iso_system_type && m->data_coding == 0 && r->system_type != NULL &&
-        strcasecmp(r->system_type, "ISO") == 0)
+    if (m->data_coding == 0 && profile_is_iso(r->profile, r->system_type))
         m->data_coding = 3;
     struct smpp_coding coding =
         smpp_coding_of(m->data_coding, r->profile->zero, r->profile->one, r->profile->four_is_text);
-    if ((pdu->sm.esm_class & ESM_UDHI) != 0)
+    if ((m->esm_class & ESM_UDHI) != 0)
         smpp_udh_read(text, &udh);
+    if (coding_is_refused(r, &coding, text, udh.header_len))
+        return STATUS_RINVDCS;
     bool plain = coding.alphabet != ALPHABET_NONE && udh.only_text_elements;
 
     m->channel = coding.flash ? SMSC_FLASH : SMSC_SMS;
-    if (smpp_part_of(pdu, &m->part_reference, &m->part_total, &m->part_number))
+    if (smpp_part_in(&udh, pdu, &m->part_reference, &m->part_total, &m->part_number))
         read_part(r, text, &udh, plain, m);
     else
         read_whole(r, text, &udh, coding.alphabet, plain, m);

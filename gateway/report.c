@@ -7,12 +7,13 @@
  * is answered here: the caller's `done` comes when the change is durable, also for a repeat that overtook the commit of
  * the first.
  */
+#include "gateway/extra.h"
 #include "gateway/pace.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXTRA_BYTES_MAX = 2048 };
+enum { EXTRA_BYTES_MAX = 4096 };
 
 /* --- what happened after the end ----------------------------------------------------------------------------------- */
 
@@ -149,7 +150,7 @@ unsigned report_plain_flag(const struct message *m)
 }
 
 /* What the receipt will need beyond the progress row goes into `extra`, which the upstream needs no more: the flag when
- * it says more than the kind of message, and the HLR data. deliver.c reads it back. */
+ * it says more than the kind of message, mapped parameters, and the HLR data. parcel.c reads it back. */
 static int keep_result(struct gateway *gw, struct item *item, const struct report *report, unsigned flags)
 {
     struct account *account = account_by_number(gw, item->m->p.esme);
@@ -158,11 +159,13 @@ static int keep_result(struct gateway *gw, struct item *item, const struct repor
     struct message facts = *item->m;
     struct buf extra;
 
-    if (report->hlr == NULL && !flag)
+    if (report->hlr == NULL && !flag && (report->told == NULL || report->told->len == 0))
         return 0;
     buf_init(&extra, EXTRA_BYTES_MAX);
     if (flag)
         buf_addf(&extra, " flag:%u", report->flag);
+    if (report->told != NULL)
+        extra_write_told(report->told, &extra);
     if (report->hlr != NULL)
         buf_adds(&extra, report->hlr);
     facts.extra = (struct message_text){ (char *)(uintptr_t)buf_text(&extra), extra.len };

@@ -41,7 +41,8 @@ struct smpp_session_info {
     uint8_t interface_version; /* as bound, 0x33 / 0x34 / 0x50 after normalisation */
     const char *system_id;
     const char *system_type;
-    const char *address; /* "127.0.0.1:51234" */
+    const char *address_range; /* of the bind, "" none */
+    const char *address;       /* "127.0.0.1:51234" */
     bool tls;
     int64_t since_ms;    /* wall time of the connection */
     uint32_t in_window;  /* requests of the peer we have not answered yet */
@@ -55,6 +56,7 @@ struct smpp_grant { /* filled by on_bind when it returns STATUS_ROK */
     void *account;
     uint32_t window;         /* requests of the peer under way at once; above it STATUS_RMSGQFUL; 0 = 1000 */
     uint32_t deliver_window; /* our deliver_sm under way at once; 0 = 10 */
+    uint8_t announced;       /* sc_interface_version of bind_resp to a bind of 3.4 or above; 0 = the bind's own */
     uint32_t again_ms;       /* only with SMPP_LATER */
 };
 

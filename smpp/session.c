@@ -261,7 +261,7 @@ void smpp_session_start(struct smpp_session *s)
     s->alarm.at_ms = s->until_ms = s->probed_until_ms = s->paused_until_ms = s->bind_again_ms = UINT64_MAX;
     buf_init(&s->bind, BIND_BYTES);
     s->connected_ms = s->last_in_ms = now_of(s);
-    s->info.system_id = s->info.system_type = "";
+    s->info.system_id = s->info.system_type = s->info.address_range = "";
     s->info.address = s->link.address;
     smpp_window_init(&s->window, 1);
     smpp_session_rearm(s);
@@ -496,21 +496,28 @@ static enum smpp_bind_type bind_type(uint32_t command_id)
                                               : SMPP_BIND_TRX;
 }
 
+static const char *place(char **at, struct smpp_str text)
+{
+    const char *placed = *at;
+
+    if (text.len > 0)
+        memcpy(*at, text.at, text.len);
+    (*at)[text.len] = '\0';
+    *at += text.len + 1;
+    return placed;
+}
+
 static bool keep_names(struct smpp_session *s, const struct smpp_bind *bind)
 {
-    s->names = malloc(bind->system_id.len + bind->system_type.len + 2);
+    s->names = malloc(bind->system_id.len + bind->system_type.len + bind->address_range.len + 3);
     if (s->names == NULL)
         return false;
 
-    char *type = s->names + bind->system_id.len + 1;
+    char *at = s->names;
 
-    memcpy(s->names, bind->system_id.at, bind->system_id.len);
-    s->names[bind->system_id.len] = '\0';
-    if (bind->system_type.len > 0)
-        memcpy(type, bind->system_type.at, bind->system_type.len);
-    type[bind->system_type.len] = '\0';
-    s->info.system_id = s->names;
-    s->info.system_type = type;
+    s->info.system_id = place(&at, bind->system_id);
+    s->info.system_type = place(&at, bind->system_type);
+    s->info.address_range = place(&at, bind->address_range);
     return true;
 }
 
@@ -520,15 +527,15 @@ static uint32_t limited(uint32_t wanted, uint32_t otherwise, uint32_t max)
     return wanted > max ? max : wanted;
 }
 
-static void answer_bind(struct smpp_session *s, const struct smpp_pdu *request)
+static void answer_bind(struct smpp_session *s, const struct smpp_pdu *request, uint8_t announced)
 {
     struct smpp_pdu pdu = { .command_id = request->command_id | CMD_RESPONSE,
                             .sequence_number = request->sequence_number,
                             .has_body = true };
-    uint8_t version = s->info.interface_version;
+    uint8_t version = announced != 0 ? announced : s->info.interface_version;
 
     pdu.bind.system_id = smpp_str(s->server->opts.system_id);
-    if (version >= 0x34)
+    if (s->info.interface_version >= 0x34)
         smpp_tlv_add(&pdu, TAG_SC_INTERFACE_VERSION, &version, 1);
     if (smpp_session_put_pdu(s, &pdu) != 0) /* our own name is too long for the PDU: leave it out */
         smpp_session_put(s, pdu.command_id, STATUS_ROK, pdu.sequence_number, "");
@@ -584,7 +591,7 @@ static void decide_bind(struct smpp_session *s, const struct smpp_pdu *pdu)
     smpp_window_limit(&s->window, limited(grant.deliver_window, DELIVER_DEFAULT, SMPP_WINDOW_MAX));
     smpp_framer_limit(&s->link.framer, (uint32_t)server->opts.max_pdu_bytes);
     s->was_bound = true;
-    answer_bind(s, pdu);
+    answer_bind(s, pdu, grant.announced);
     smpp_session_step(s, s->info.type == SMPP_BIND_TX   ? EV_BOUND_TX
                          : s->info.type == SMPP_BIND_RX ? EV_BOUND_RX
                                                         : EV_BOUND_TRX);

@@ -21,7 +21,7 @@ struct smpp_session {
     enum smpp_state state;
     struct smpp_session_info info; /* the windows in it are filled in when somebody looks */
     struct smpp_window window;     /* our deliver_sm and data_sm */
-    char *names;                   /* what info.system_id and info.system_type point at; NULL before bind */
+    char *names;                   /* what info's strings of the bind point at; NULL before bind */
     struct smpp_outbind *outbind;
     uint32_t in_limit; /* requests of the peer under way at once */
     uint32_t in_count;

@@ -449,6 +449,18 @@ bool smpp_text_fits_gsm(const char *in, size_t len)
     return true;
 }
 
+bool smpp_text_fits(enum smpp_alphabet alphabet, const char *in, size_t len)
+{
+    struct buf trial;
+
+    if (alphabet == ALPHABET_GSM7)
+        return smpp_text_fits_gsm(in, len);
+    buf_init(&trial, len * 2 + 2); /* octets of a text in any alphabet but UTF-8 with bad bytes */
+    bool fits = smpp_text_from_utf8(alphabet, in, len, &trial) == 0 && !trial.failed;
+    buf_finish(&trial);
+    return fits;
+}
+
 /* Units of the next character; moves past it. */
 static size_t take_units(enum kind kind, const uint8_t **at, const uint8_t *end)
 {
@@ -623,6 +635,7 @@ struct smpp_coding smpp_coding_of(uint8_t data_coding, enum smpp_alphabet zero, 
             coding.alphabet = ALPHABET_UCS2;
             break;
         default:
+            coding.unknown = data_coding != 0;
             break;
         }
         return coding;
@@ -641,7 +654,11 @@ struct smpp_coding smpp_coding_of(uint8_t data_coding, enum smpp_alphabet zero, 
         coding.alphabet = (data_coding & 0x04) != 0 ? ALPHABET_NONE : zero;
         coding.has_class = true;
         break;
-    default: /* compressed, reserved, message waiting in the default alphabet */
+    case 0xC: /* message waiting, default alphabet */
+    case 0xD:
+        break;
+    default: /* compressed, reserved */
+        coding.unknown = true;
         break;
     }
     if (coding.has_class) {

@@ -33,6 +33,7 @@ enum smpp_language { LANGUAGE_NONE = 0, LANGUAGE_TURKISH = 1, LANGUAGE_SPANISH =
 struct smpp_coding {
     enum smpp_alphabet alphabet; /* ALPHABET_NONE: binary */
     bool flash;                  /* message class 0 */
+    bool unknown;                /* a value without an alphabet here, read as that of 0 */
     bool has_class;
     uint8_t message_class; /* 0..3, only if has_class */
 };
@@ -53,6 +54,8 @@ size_t smpp_text_from_utf8(enum smpp_alphabet to, const char *in, size_t len, st
 
 /* Can every character of this UTF-8 be written in the GSM alphabet (extension included)? */
 bool smpp_text_fits_gsm(const char *in, size_t len);
+/* The same for any alphabet; false too when there is no memory to see. */
+bool smpp_text_fits(enum smpp_alphabet alphabet, const char *in, size_t len);
 /* Septets (GSM7, extension characters count two) or UTF-16 units (UCS2) of a UTF-8 text. */
 size_t smpp_text_units(enum smpp_alphabet alphabet, const char *in, size_t len);
 /* SMS parts: 160/153 septets GSM7, 70/67 units UCS2; at least 1. A part never ends inside an extension pair or a

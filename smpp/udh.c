@@ -106,14 +106,29 @@ bool smpp_part_of(const struct smpp_pdu *pdu, uint32_t *out_reference, uint8_t *
 
     if ((pdu->sm.esm_class & ESM_UDHI) != 0)
         smpp_udh_read(smpp_sm_text(pdu), &udh);
-    if (!udh.is_part) /* a header of ports alone beside SAR TLVs is legal */
+    return smpp_part_in(&udh, pdu, out_reference, out_total, out_number);
+}
+
+bool smpp_part_in(const struct smpp_udh *udh, const struct smpp_pdu *pdu, uint32_t *out_reference, uint8_t *out_total,
+                  uint8_t *out_number)
+{
+    if (!udh->is_part) /* a header of ports alone beside SAR TLVs is legal */
         return sar_part(pdu, out_reference, out_total, out_number);
-    if (udh.total < 2)
+    if (udh->total < 2)
         return false;
-    *out_reference = udh.reference | (udh.wide_reference ? REFERENCE_WIDE : 0u);
-    *out_total = udh.total;
-    *out_number = udh.number;
+    *out_reference = udh->reference | (udh->wide_reference ? REFERENCE_WIDE : 0u);
+    *out_total = udh->total;
+    *out_number = udh->number;
     return true;
+}
+
+bool smpp_udh_is_unannounced(struct bytes text)
+{
+    const uint8_t *p = text.at;
+
+    if (text.len > 6 && p[0] == 5 && p[1] == IE_CONCAT_8 && p[2] == 3)
+        return p[4] >= 2 && p[5] >= 1 && p[5] <= p[4];
+    return text.len > 7 && p[0] == 6 && p[1] == IE_CONCAT_16 && p[2] == 4 && p[5] >= 2 && p[6] >= 1 && p[6] <= p[5];
 }
 
 void smpp_text_split(enum smpp_alphabet alphabet, const char *utf8, size_t len, smpp_part_fn *each, void *owner)

@@ -34,6 +34,12 @@ void smpp_udh_read(struct bytes text, struct smpp_udh *out);
  * part, total 1, or number out of range). *out_reference: bit 31 set for SAR, bit 30 for a 16-bit UDH reference, so
  * that the kinds never mix. */
 bool smpp_part_of(const struct smpp_pdu *pdu, uint32_t *out_reference, uint8_t *out_total, uint8_t *out_number);
+/* The same with a header read by the caller; all zero: there is none. */
+bool smpp_part_in(const struct smpp_udh *udh, const struct smpp_pdu *pdu, uint32_t *out_reference, uint8_t *out_total,
+                  uint8_t *out_number);
+/* For texts without ESM_UDHI: do they begin with a concatenation header and nothing else (8 or 16 bit reference, a total
+ * of at least 2, a number within it), and does text follow? */
+bool smpp_udh_is_unannounced(struct bytes text);
 
 /* Splits UTF-8 into parts for deliver_sm: calls `each` with the bytes of one part's text in `alphabet` (GSM7 or UCS2),
  * 1-based number and total; one call with total 1 when it fits a single message. More than

@@ -203,6 +203,10 @@ static const struct {
     { WITH_UPSTREAM("'proxy':'http://u:s3cret@10.0.0.1:3128/x'"), NOT_A_PROXY },
     { WITH_UPSTREAM("'proxy':'http://u:s cret@10.0.0.1:3128'"), NOT_A_PROXY },
     { WITH_UPSTREAM("'proxy':'http://u:s3cret@10.0.0.1:99999'"), NOT_A_PROXY },
+    { WITH_ESME("'deliver_max_pdu':'511B'"),
+      "esmes[0].deliver_max_pdu: is shorter than a receipt; must be 0B or 512B..128KiB (line 1)" },
+    { WITH_ESME("'interface_version':'3.3'"),
+      "esmes[0].interface_version: is \"3.3\"; must be \"bind\" or \"3.4\" or \"5.0\" (line 1)" },
     /* the environment, and files */
     { WITH_ESME("'upstream':'${SMPPBRIDGE_TEST_NONE}'"),
       "esmes[0].upstream: needs the environment variable SMPPBRIDGE_TEST_NONE, which is not set; set it or write the "
@@ -373,6 +377,30 @@ static void text_may_be_kept_for_ever_for_a_time_or_not_at_all(void **state)
         buf_finish(&out);
         cfg_destroy(c);
     }
+}
+
+static void habits_of_an_account_arrive(void **state)
+{
+    (void)state;
+    struct config *c = read_good("{" MINIMAL "}");
+    const struct cfg_esme *e = &c->esmes[0];
+
+    assert_int_equal(e->address_range, CFG_RANGE_IGNORE);
+    assert_int_equal(e->interface_version, 0);
+    assert_int_equal(e->unknown_coding, CFG_CODING_VERSION);
+    assert_false(e->udh_without_flag);
+    assert_int_equal(e->deliver_max_pdu_bytes, 0);
+    cfg_destroy(c);
+    c = read_good("{" UPSTREAMS ",'esmes':[{'system_id':'shop','password':'x','address_range':'incoming',"
+                  "'interface_version':'5.0','unknown_data_coding':'refuse','udh_without_flag':true,"
+                  "'deliver_max_pdu':'7424B'}]}");
+    e = &c->esmes[0];
+    assert_int_equal(e->address_range, CFG_RANGE_INCOMING);
+    assert_int_equal(e->interface_version, 0x50);
+    assert_int_equal(e->unknown_coding, CFG_CODING_REFUSE);
+    assert_true(e->udh_without_flag);
+    assert_int_equal(e->deliver_max_pdu_bytes, 7424);
+    cfg_destroy(c);
 }
 
 static void callbacks_may_be_one_object(void **state)
@@ -699,6 +727,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_minimal_file_gets_the_defaults),
         cmocka_unit_test(what_is_given_arrives),
         cmocka_unit_test(text_may_be_kept_for_ever_for_a_time_or_not_at_all),
+        cmocka_unit_test(habits_of_an_account_arrive),
         cmocka_unit_test(callbacks_may_be_one_object),
         cmocka_unit_test(variables_are_filled_in),
         cmocka_unit_test(secrets_come_from_files),

@@ -161,6 +161,53 @@ static void tlvs_become_parameters(void **state)
     buf_finish(&b);
 }
 
+static void what_a_callback_says_becomes_tlvs(void **state)
+{
+    static const struct cfg_pair map[] = {
+        { "0x1400", "cmt" }, { "0x1401", "absent" }, { "0x1402", "empty" }, { "0x1403", "cost" }, { 0 }
+    };
+    struct http_params params;
+    struct buf told, result;
+    uint8_t read[EXTRA_TOLD_BYTES];
+    struct bytes found;
+    char long_one[EXTRA_TOLD_BYTES + 1];
+
+    (void)state;
+    http_params_init(&params);
+    assert_int_equal(0, http_params_add(&params, "cmt", "\xd0\x9f ok", 5));
+    assert_int_equal(0, http_params_add(&params, "empty", "", 0));
+    assert_int_equal(0, http_params_add(&params, "cost", "1.50", 4));
+    buf_init(&told, EXTRA_TOLD_BYTES);
+    buf_init(&result, 4096);
+    extra_pack_told(map, &params, &told);
+    assert_int_equal(told.len, 4 + 5 + 4 + 4);
+    buf_adds(&result, " flag:2");
+    extra_write_told(&told, &result);
+    buf_adds(&result, " imsi:250 msc:7");
+    assert_int_equal(told.len, extra_read_told(buf_text(&result), result.len, read));
+    assert_true(extra_find_tlv((const char *)read, told.len, 0x1400, &found));
+    assert_int_equal(found.len, 5);
+    assert_memory_equal(found.at, "\xd0\x9f ok", 5);
+    assert_true(extra_find_tlv((const char *)read, told.len, 0x1403, &found));
+    assert_false(extra_find_tlv((const char *)read, told.len, 0x1402, &found));
+    /* none, and what is no result but parameters for the upstream */
+    assert_int_equal(0, extra_read_told("", 0, read));
+    assert_int_equal(0, extra_read_told(" flag:2", 7, read));
+    assert_int_equal(0, extra_read_told("a= tlvs:1400", 12, read));
+    /* too long for a receipt: left out, the next one not */
+    http_params_finish(&params);
+    http_params_init(&params);
+    memset(long_one, 'x', sizeof long_one);
+    assert_int_equal(0, http_params_add(&params, "cmt", long_one, sizeof long_one));
+    assert_int_equal(0, http_params_add(&params, "cost", "1.50", 4));
+    buf_clear(&told);
+    extra_pack_told(map, &params, &told);
+    assert_int_equal(told.len, 8);
+    http_params_finish(&params);
+    buf_finish(&told);
+    buf_finish(&result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +217,7 @@ int main(void)
         cmocka_unit_test(parameters_survive_their_encoding),
         cmocka_unit_test(a_request_carries_the_message_s_parameters_first),
         cmocka_unit_test(tlvs_become_parameters),
+        cmocka_unit_test(what_a_callback_says_becomes_tlvs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,30 +148,60 @@ static void an_id_is_read_back_in_every_form(void **state)
     assert_string_equal(text, "18ea3b2c4d5e6f70");
 }
 
-static void text_to_the_esme_fits_its_alphabet(void **state)
+/* "alphabet/data_coding" of a text for an account with this alphabet. */
+static const char *chosen(const char *alphabet, bool iso, const char *text)
 {
+    static char out[40];
     struct cfg_esme cfg = esme("default");
+    uint8_t data_coding;
+
+    cfg.alphabet = alphabet;
+    struct profile p = resolved(cfg);
+    enum smpp_alphabet got = profile_alphabet_for(&p, iso, text, strlen(text), &data_coding);
+
+    snprintf(out, sizeof out, "%s/%u", smpp_alphabet_name(got), data_coding);
+    return out;
+}
+
+static void text_to_the_esme_has_its_alphabet(void **state)
+{
+    (void)state;
+    assert_string_equal(chosen("gsm7", false, "a@$\xc3\xa9 \xe2\x82\xac"), "gsm7/0");
+    assert_string_equal(chosen("gsm7", false, "\xd0\x9f"), "ucs2/8");
+    assert_string_equal(chosen("gsm7", false, "\xc3\xa7"), "ucs2/8"); /* small c with cedilla: Latin-1 has it */
+    assert_string_equal(chosen("gsm7", true, "\xc3\xa7"), "latin1/0");
+    assert_string_equal(chosen("gsm7", true, "\xe2\x82\xac"), "ucs2/8"); /* the euro sign: GSM has it */
+    assert_string_equal(chosen("latin1", false, "a@b \xc3\xa9"), "latin1/0");
+    assert_string_equal(chosen("latin1", false, "\xd0\x9f"), "ucs2/8");
+    assert_string_equal(chosen("ascii", false, "a@b_[\\]"), "ascii/0");
+    assert_string_equal(chosen("ascii", false, "\xc3\xa9"), "ucs2/8");
+    assert_string_equal(chosen("cp1251", false, "\xd0\x9f\xd1\x80"), "cp1251/0");
+    assert_string_equal(chosen("cp1251", false, "\xe4\xb8\xad"), "ucs2/8");
+    assert_string_equal(chosen("utf8", false, "\xd0\x9f \xe4\xb8\xad \xf0\x9f\x98\x80"), "utf8/0");
+}
+
+static void a_bind_is_iso_by_its_system_type(void **state)
+{
+    struct profile service = resolved(esme("smsc.ru")), other = resolved(esme("default"));
 
     (void)state;
-    assert_true(profile_fits_zero(&(struct profile){ .zero = ALPHABET_GSM7 }, "a@$\xc3\xa9", 5));
-    assert_false(profile_fits_zero(&(struct profile){ .zero = ALPHABET_GSM7 }, "\xd0\x9f", 2));
-    cfg.alphabet = "latin1";
-    struct profile p = resolved(cfg);
-    assert_true(profile_fits_zero(&p, "Hello, 1\n", 9));
-    assert_false(profile_fits_zero(&p, "a@b", 3));
-    assert_false(profile_fits_zero(&p, "\xc3\xa9", 2));
-    for (int c = 1; c < 128; c++) { /* what passes has the same octet in both */
-        char one = (char)c;
-        struct buf out;
+    assert_true(profile_is_iso(&service, "ISO"));
+    assert_true(profile_is_iso(&service, "iso"));
+    assert_false(profile_is_iso(&service, ""));
+    assert_false(profile_is_iso(&service, NULL));
+    assert_false(profile_is_iso(&other, "ISO"));
+}
 
-        if (!profile_fits_zero(&p, &one, 1))
-            continue;
-        buf_init(&out, 16);
-        assert_int_equal(0, smpp_text_from_utf8(ALPHABET_GSM7, &one, 1, &out));
-        assert_int_equal(out.len, 1);
-        assert_int_equal(out.data[0], one);
-        buf_finish(&out);
-    }
+static void the_longest_pdu_is_the_clients(void **state)
+{
+    struct cfg_esme cfg = esme("kannel");
+
+    (void)state;
+    assert_int_equal(resolved(esme("default")).pdu_max, 0);
+    assert_int_equal(resolved(esme("kannel")).pdu_max, 7424);
+    assert_int_equal(resolved(esme("node-smpp")).pdu_max, 16384);
+    cfg.deliver_max_pdu_bytes = 1000;
+    assert_int_equal(resolved(cfg).pdu_max, 1000);
 }
 
 static void what_is_no_id_of_ours_is_refused(void **state)
@@ -194,7 +224,9 @@ int main(void)
         cmocka_unit_test(each_habit_can_be_changed_alone),
         cmocka_unit_test(ids_are_short_where_there_is_no_room),
         cmocka_unit_test(an_id_is_read_back_in_every_form),
-        cmocka_unit_test(text_to_the_esme_fits_its_alphabet),
+        cmocka_unit_test(text_to_the_esme_has_its_alphabet),
+        cmocka_unit_test(a_bind_is_iso_by_its_system_type),
+        cmocka_unit_test(the_longest_pdu_is_the_clients),
         cmocka_unit_test(what_is_no_id_of_ours_is_refused),
     };
 

@@ -164,6 +164,55 @@ static void parts_wait_as_bytes(void **state)
     assert_int_equal(m.channel, SMSC_BINARY);
 }
 
+static void a_header_without_its_flag_counts_where_it_may(void **state)
+{
+    static const char part[] = "\x05\x00\x03\x07\x02\x01hi", wide[] = "\x06\x08\x04\x07\x00\x02\x02hi";
+
+    (void)state;
+    assert_int_equal(STATUS_ROK, read_bytes_of(3, 0, part, 8));
+    assert_int_equal(m.p.state, MESSAGE_QUEUED); /* bytes of a text, as the PDU says */
+    cfg.udh_without_flag = true;
+    assert_int_equal(STATUS_ROK, read_bytes_of(3, 0, part, 8));
+    assert_int_equal(m.p.state, MESSAGE_PART);
+    assert_int_equal(m.esm_class & ESM_UDHI, ESM_UDHI); /* it goes out as a part where it goes out alone */
+    assert_int_equal(m.part_total, 2);
+    assert_int_equal(m.part_number, 1);
+    assert_int_equal(STATUS_ROK, read_bytes_of(3, 0, wide, 9));
+    assert_int_equal(m.p.state, MESSAGE_PART);
+    assert_int_equal(m.part_number, 2);
+    /* nothing but such a header: a number beyond the total, a total of one, no text behind it, another element */
+    assert_string_equal(text_of_bytes(1, "\x05\x00\x03\x07\x02\x03hi", 8) + 6, "hi");
+    assert_string_equal(text_of_bytes(1, "\x05\x00\x03\x07\x01\x01hi", 8) + 6, "hi");
+    assert_string_equal(text_of_bytes(1, "\x05\x01\x03\x07\x02\x01hi", 8) + 6, "hi");
+    assert_int_equal(STATUS_ROK, read_bytes_of(3, 0, part, 6));
+    assert_int_equal(m.p.state, MESSAGE_QUEUED);
+}
+
+static void an_unknown_data_coding_is_refused_where_it_may_be(void **state)
+{
+    static const uint8_t unknown[] = { 5, 9, 10, 11, 13, 14, 15, 0x20, 0x80, 0xBF };
+    static const uint8_t known[] = { 0, 1, 2, 3, 4, 6, 7, 8, 0x10, 0x18, 0xC0, 0xE0, 0xF0 };
+
+    (void)state;
+    for (int version = 0; version < 2; version++) {
+        reading.interface_version = version == 0 ? 0x34 : 0x50;
+        for (size_t i = 0; i < sizeof unknown; i++) {
+            cfg.unknown_coding = CFG_CODING_VERSION;
+            assert_int_equal(STATUS_ROK, read_bytes_of(unknown[i], 0, "plain ASCII", 11));
+            assert_int_equal(version == 0 ? STATUS_ROK : STATUS_RINVDCS, read_bytes_of(unknown[i], 0, "\x83\x65", 2));
+            cfg.unknown_coding = CFG_CODING_ACCEPT;
+            assert_int_equal(STATUS_ROK, read_bytes_of(unknown[i], 0, "\x83\x65", 2));
+            cfg.unknown_coding = CFG_CODING_REFUSE;
+            assert_int_equal(STATUS_RINVDCS, read_bytes_of(unknown[i], 0, "plain ASCII", 11));
+        }
+        for (size_t i = 0; i < sizeof known; i++)
+            assert_int_equal(STATUS_ROK, read_bytes_of(known[i], 0, "\x83\x65", 2));
+    }
+    /* a header is not text: a part is judged by what stands behind it */
+    cfg.unknown_coding = CFG_CODING_VERSION;
+    assert_int_equal(STATUS_ROK, read_bytes_of(5, ESM_UDHI, "\x05\x00\x03\xc7\x02\x01hi", 8));
+}
+
 static void sar_parts_get_a_header(void **state)
 {
     (void)state;
@@ -294,6 +343,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(bytes_carry_the_length_of_their_header_first, setup, teardown),
         cmocka_unit_test_setup_teardown(a_header_of_text_elements_is_no_binary, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_wait_as_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_header_without_its_flag_counts_where_it_may, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_unknown_data_coding_is_refused_where_it_may_be, setup, teardown),
         cmocka_unit_test_setup_teardown(sar_parts_get_a_header, setup, teardown),
         cmocka_unit_test_setup_teardown(a_character_cut_between_parts_comes_out_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(times_are_judged, setup, teardown),
