@@ -3,8 +3,8 @@
  * poll.c - what no callback has told: asked for. Statuses of messages that wait too long, incoming messages by get_answers.
  *
  * Every accepted send is in a heap by the time of its next question; sixteen bytes each, so a million may wait. One round
- * at a time asks about as many messages as one request holds, and one request leaves per poll.every. The next question
- * comes after half the message's age, so old messages cost little. At the end of validity and a margin a message that
+ * at a time asks about as many messages as one request holds; one request leaves per poll.every, when rules.c lets it,
+ * which also counts what operators ask. The next question comes after half the message's age, so old messages cost little. At the end of validity and a margin a message that
  * nobody can tell about ends by lost_status: the ESME gets its receipt in any case.
  */
 #include "gateway/internal.h"
@@ -38,6 +38,8 @@ struct poll {
     uint64_t next_status_ms; /* mono: when the next request may leave */
     /* the round under way */
     bool running, blind; /* blind: nobody can be asked, only what is overdue ends */
+    bool held;           /* ready, and waits for the rules */
+    struct rules *rules; /* shared while its request is under way: a reload may give the upstream others */
     unsigned looking;    /* sends being read from the store */
     bool broken;         /* a look-up failed: everything is asked again */
     struct asked asked[ROUND_MESSAGES];
@@ -49,6 +51,7 @@ struct poll {
     /* incoming messages */
     uint64_t next_answers_ms; /* mono */
     bool asking_answers;
+    struct rules *answers_rules; /* the same for this request */
     bool cursor_read;
     int64_t cursor; /* the highest id seen, -1 none ever */
 };
@@ -70,6 +73,8 @@ void poll_destroy(struct upstream *up)
     if (up->poll == NULL)
         return;
     heap_finish(&up->poll->due);
+    rules_destroy(up->poll->rules);
+    rules_destroy(up->poll->answers_rules);
     free(up->poll);
     up->poll = NULL;
 }
@@ -235,6 +240,13 @@ static void apply(struct poll *poll, const struct smsc_status_reply *reply)
     }
 }
 
+static void give_back(struct rules **rules, enum rule_method method)
+{
+    rules_end(*rules, method);
+    rules_destroy(*rules);
+    *rules = NULL;
+}
+
 static void on_statuses(void *owner, uint64_t cookie, const struct http_reply_in *http)
 {
     struct gateway *gw = owner;
@@ -244,6 +256,7 @@ static void on_statuses(void *owner, uint64_t cookie, const struct http_reply_in
     bool told = false;
 
     up->asking--;
+    give_back(&poll->rules, RULE_STATUS_MASS);
     if (http->outcome != HTTP_ANSWERED) {
         meters_count3(gw->meters.requests, up->name, "status_mass", "failed");
         log_warn("statuses not asked for", "upstream=%s reason=%s", up->name, http->why);
@@ -253,6 +266,7 @@ static void on_statuses(void *owner, uint64_t cookie, const struct http_reply_in
     smsc_parse_status(http->status, http->body, http->body_len, &reply);
     if (reply.kind == SMSC_REPLY_OK) {
         meters_count3(gw->meters.requests, up->name, "status_mass", "ok");
+        rules_login_good(up->rules);
         apply(poll, &reply);
         told = true;
     } else {
@@ -267,32 +281,40 @@ static void on_statuses(void *owner, uint64_t cookie, const struct http_reply_in
     round_end(poll, told);
 }
 
-/* Every message of the round is in the book or gone. */
-static void ask(struct poll *poll)
+static bool can_ask(const struct upstream *up)
+{
+    return up->cfg != NULL && up->cfg->poll_status_after_ms != 0 && up->pause != PAUSE_LOGIN &&
+           up->pause != PAUSE_BLOCKED;
+}
+
+/* The request of a round whose messages are pinned leaves, or is held until the rules let it. */
+static void transmit(struct poll *poll)
 {
     const char *ids[ROUND_MESSAGES], *phones[ROUND_MESSAGES];
     static char id_texts[ROUND_MESSAGES][24]; /* loop thread only */
     struct upstream *up = poll->up;
     struct gateway *gw = up->gateway;
+    uint64_t now_ms = clock_mono_ms();
     char url[512];
     size_t count = 0;
 
     for (size_t i = 0; i < poll->asked_count; i++) {
         struct item *item = book_find(gw->book, poll->asked[i].id);
 
-        if (!still_waits(item, poll->asked[i].upid))
+        if (!poll->asked[i].pinned || !still_waits(item, poll->asked[i].upid))
             continue;
-        book_pin(gw->book, item);
-        poll->asked[i].pinned = true;
-        poll->asked[i].phone = message_phone(item->m->dest.at, item->m->dest.len);
         send_id_text(poll->asked[i].upid, id_texts[count]);
         ids[count] = id_texts[count];
         phones[count++] = item->m->dest.at;
     }
-    if (count == 0 || poll->blind) {
+    if (count == 0 || !can_ask(up)) {
+        poll->held = false;
         round_end(poll, false);
         return;
     }
+    poll->held = rules_wait_ms(up->rules, RULE_STATUS_MASS, 0, now_ms) != 0;
+    if (poll->held)
+        return; /* the next tick tries again */
     struct smsc_login login = upstream_login(up);
     struct smsc_status_query query = { .ids = ids, .phones = phones, .count = count, .mass = true };
 
@@ -302,11 +324,34 @@ static void ask(struct poll *poll)
                                     .url = upstream_url(up, SMSC_PATH_STATUS, url),
                                     .body = buf_text(&gw->body),
                                     .body_len = gw->body.len };
-    poll->next_status_ms = clock_mono_ms() + up->cfg->poll_every_ms;
-    if (gw->body.failed || http_client_send(up->http_status, &out, on_statuses, gw, up->number) != 0)
+    poll->next_status_ms = now_ms + up->cfg->poll_every_ms;
+    if (gw->body.failed || http_client_send(up->http_status, &out, on_statuses, gw, up->number) != 0) {
+        round_end(poll, false);
+        return;
+    }
+    poll->rules = rules_share(up->rules);
+    rules_start(poll->rules, RULE_STATUS_MASS, 0, now_ms);
+    up->asking++;
+}
+
+/* Every message of the round is in the book or gone. */
+static void ask(struct poll *poll)
+{
+    struct gateway *gw = poll->up->gateway;
+
+    for (size_t i = 0; i < poll->asked_count; i++) {
+        struct item *item = book_find(gw->book, poll->asked[i].id);
+
+        if (!still_waits(item, poll->asked[i].upid))
+            continue;
+        book_pin(gw->book, item);
+        poll->asked[i].pinned = true;
+        poll->asked[i].phone = message_phone(item->m->dest.at, item->m->dest.len);
+    }
+    if (poll->blind)
         round_end(poll, false);
     else
-        up->asking++;
+        transmit(poll);
 }
 
 static void on_messages_read(void *owner, uint64_t cookie, int err)
@@ -358,12 +403,6 @@ static void on_send_read(void *owner, uint64_t cookie, int err, const struct sto
     }
     if (--poll->looking == 0)
         read_messages(poll);
-}
-
-static bool can_ask(const struct upstream *up)
-{
-    return up->cfg != NULL && up->cfg->poll_status_after_ms != 0 && up->pause != PAUSE_LOGIN &&
-           up->pause != PAUSE_BLOCKED;
 }
 
 /* Gathers what is due, at most one request of messages and only whole sends. */
@@ -513,6 +552,7 @@ static void on_answers(void *owner, uint64_t cookie, const struct http_reply_in 
 
     poll->asking_answers = false;
     up->asking--;
+    give_back(&poll->answers_rules, RULE_ANSWERS);
     if (http->outcome != HTTP_ANSWERED || up->cfg == NULL) {
         meters_count3(gw->meters.requests, up->name, "answers", "failed");
         log_warn("incoming messages not asked for", "upstream=%s reason=%s", up->name, http->why);
@@ -521,6 +561,7 @@ static void on_answers(void *owner, uint64_t cookie, const struct http_reply_in 
     smsc_parse_answers(http->status, http->body, http->body_len, &reply);
     if (reply.kind == SMSC_REPLY_OK) {
         meters_count3(gw->meters.requests, up->name, "answers", "ok");
+        rules_login_good(up->rules);
         take_answers(poll, &reply);
     } else {
         meters_count3(gw->meters.requests, up->name, "answers", reply.kind == SMSC_REPLY_ERROR ? "error" : "unclear");
@@ -554,8 +595,13 @@ static void ask_answers(struct poll *poll, uint64_t now_ms)
                                     .url = upstream_url(up, SMSC_PATH_GET, url),
                                     .body = buf_text(&gw->body),
                                     .body_len = gw->body.len };
+    uint64_t rule_key = rules_key(buf_text(&gw->body), gw->body.len);
+    if (rules_wait_ms(up->rules, RULE_ANSWERS, rule_key, now_ms) != 0)
+        return; /* the next tick tries again */
     poll->next_answers_ms = now_ms + up->cfg->poll_incoming_ms;
     if (http_client_send(up->http_status, &out, on_answers, gw, up->number) == 0) {
+        poll->answers_rules = rules_share(up->rules);
+        rules_start(poll->answers_rules, RULE_ANSWERS, rule_key, now_ms);
         poll->asking_answers = true;
         up->asking++;
     }
@@ -567,7 +613,9 @@ void poll_tick(struct upstream *up, uint64_t now_ms)
 
     if (poll == NULL || up->gateway->draining)
         return;
-    if (!poll->running && now_ms >= poll->next_status_ms && heap_next(&poll->due) <= (int64_t)now_ms)
+    if (poll->held)
+        transmit(poll);
+    else if (!poll->running && now_ms >= poll->next_status_ms && heap_next(&poll->due) <= (int64_t)now_ms)
         round_start(poll, now_ms);
     if (up->cfg != NULL && up->cfg->poll_incoming_ms != 0 && !poll->asking_answers && now_ms >= poll->next_answers_ms &&
         up->pause != PAUSE_LOGIN && up->pause != PAUSE_BLOCKED)

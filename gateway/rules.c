@@ -60,6 +60,7 @@ void rules_defaults(struct rules_limits *out)
         .same = { [RULE_COST] = 5,
                   [RULE_STATUS] = 5,
                   [RULE_GET] = 3,
+                  [RULE_ANSWERS] = 3,
                   [RULE_OPERATOR] = 3,
                   [RULE_TINYURL] = 3,
                   [RULE_WAIT_CALL] = 50 },
@@ -164,6 +165,13 @@ static void forget_old(struct rules *r, uint64_t now_ms)
     }
 }
 
+static uint64_t window_of(const struct rules *r, struct seen_key key)
+{
+    uint64_t chosen_ms = r->limits.window_of[key.method % RULE_METHOD_COUNT];
+
+    return chosen_ms != 0 && chosen_ms < r->limits.window_ms ? chosen_ms : r->limits.window_ms;
+}
+
 static uint64_t window_wait(const struct rules *r, struct seen_key key, uint32_t limit, uint64_t now_ms)
 {
     struct seen *s;
@@ -176,7 +184,8 @@ static uint64_t window_wait(const struct rules *r, struct seen_key key, uint32_t
     if (s->count < s->limit)
         return 0;
     uint64_t age_ms = now_ms - s->at_ms[s->next]; /* the oldest of a full ring */
-    return age_ms >= r->limits.window_ms ? 0 : r->limits.window_ms - age_ms;
+    uint64_t window_ms = window_of(r, key);
+    return age_ms >= window_ms ? 0 : window_ms - age_ms;
 }
 
 static void window_count(struct rules *r, struct seen_key key, uint32_t limit, uint64_t now_ms)

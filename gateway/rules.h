@@ -21,6 +21,7 @@ enum rule_method {
     RULE_STATUS_MASS, /* status.php for several */
     RULE_BALANCE,
     RULE_GET,      /* get.php lists; key = the request */
+    RULE_ANSWERS,  /* the list of incoming messages as poll.c asks for it; key = the request */
     RULE_STAT,     /* get.php get_stat */
     RULE_OPERATOR, /* info.php; key = the request */
     RULE_TINYURL,  /* key = the request */
@@ -30,12 +31,13 @@ enum rule_method {
 };
 
 struct rules_limits {
-    uint32_t in_flight;               /* requests under the login at once */
-    uint32_t status_in_flight;        /* of them, status.php */
-    uint64_t window_ms;               /* the aggregator's minute and a margin */
-    uint32_t same[RULE_METHOD_COUNT]; /* identical requests in a window; 0 no limit */
-    uint32_t any[RULE_METHOD_COUNT];  /* requests of the method in a window; 0 no limit */
-    uint32_t flood_messages;          /* to one subscriber, each within flood_gap_ms of the one before; 0 no limit */
+    uint32_t in_flight;                    /* requests under the login at once */
+    uint32_t status_in_flight;             /* of them, status.php */
+    uint64_t window_ms;                    /* the aggregator's minute and a margin */
+    uint64_t window_of[RULE_METHOD_COUNT]; /* shorter ones that the operator has chosen; 0 window_ms */
+    uint32_t same[RULE_METHOD_COUNT];      /* identical requests in a window; 0 no limit */
+    uint32_t any[RULE_METHOD_COUNT];       /* requests of the method in a window; 0 no limit */
+    uint32_t flood_messages; /* to one subscriber, each within flood_gap_ms of the one before; 0 no limit */
     uint64_t flood_gap_ms;
     uint32_t bad_sends; /* refused sends in a row before a pause; 0 no limit. At most RULES_BAD_SENDS_MAX */
     uint64_t bad_sends_window_ms;

@@ -62,7 +62,10 @@ static struct rules_limits limits_of(const struct cfg_upstream *cfg)
     limits.same[RULE_STATUS] = cfg->limits.status;
     limits.any[RULE_STATUS_MASS] = limits.same[RULE_STATUS_MASS] = cfg->limits.status_mass;
     limits.any[RULE_BALANCE] = cfg->limits.balance;
-    limits.same[RULE_GET] = cfg->limits.get;
+    limits.same[RULE_GET] = limits.same[RULE_ANSWERS] = cfg->limits.get;
+    /* whoever polls more often than the table says has a reason: an aggregator, or a test, that allows it */
+    limits.window_of[RULE_STATUS_MASS] = cfg->poll_every_ms * cfg->limits.status_mass;
+    limits.window_of[RULE_ANSWERS] = cfg->poll_incoming_ms * cfg->limits.get;
     limits.any[RULE_OPERATOR] = cfg->limits.info;
     limits.same[RULE_WAIT_CALL] = cfg->limits.wait_call;
     limits.flood_messages = cfg->limits.flood_messages;

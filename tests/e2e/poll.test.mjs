@@ -100,6 +100,32 @@ test('callbacks and polls together: each event once', async (t) => {
   await esme.close();
 });
 
+test('what operators ask counts with the polls: together they keep to one mass request a minute', async (t) => {
+  const world = await start(t, { upstream: { poll: { status_after: '1s', every: '2050ms', incoming: 'off' }, limits: { window: '2050ms' } } }, {
+    limits: 1,
+    time_factor: 30, // its minute takes two seconds
+    duplicates: 0,
+    delay_min_ms: 8000,
+    delay_max_ms: 9000,
+  });
+  const esme = await world.esme();
+  const numbers = Array.from({ length: 30 }, phone);
+  const answers = await Promise.all(numbers.map((destination_addr) => esme.submit({ destination_addr })));
+  await until('all are upstream', async () => (await world.simulator.accepted()).accepted === 30);
+  const { items } = await world.simulator.get('/lab/messages?limit=2');
+  const query = `id=${items.map((i) => i.id)}&phone=${items.map((i) => i.phone)}`;
+  const told = { asked: 0, later: 0 };
+  await until('both ways have asked until the end', async () => {
+    const { status } = await world.gateway.admin('GET', `/v1/smsc/smsc/status?${query}`);
+    if (status === 200) told.asked++;
+    else told.later++;
+    return answers.every(({ message_id }) => esme.delivered.some(receipt(message_id)));
+  }, 60000);
+  assert.ok(told.asked > 0 && told.later > 0, JSON.stringify(told));
+  assert.equal((await world.simulator.accepted()).errors[9], 0);
+  await esme.close();
+});
+
 test('the limits of the aggregator are kept: one mass request a minute, no error 9', async (t) => {
   const world = await start(t, { upstream: { poll: { status_after: '1s', every: '2050ms', incoming: '1s' } } }, {
     limits: 1,

@@ -40,9 +40,9 @@ static void each_window_lets_through_what_is_published(void **state)
         enum rule_method method;
         unsigned same_key, any_key; /* how many pass in one minute, 0 = all that are tried here */
     } table[] = {
-        { RULE_COST, 5, 0 },       { RULE_STATUS, 5, 0 }, { RULE_STATUS_MASS, 1, 1 }, { RULE_BALANCE, 10, 10 },
-        { RULE_GET, 3, 0 },        { RULE_STAT, 3, 3 },   { RULE_OPERATOR, 3, 99 },   { RULE_TINYURL, 3, 0 },
-        { RULE_WAIT_CALL, 50, 0 }, { RULE_OTHER, 0, 0 },
+        { RULE_COST, 5, 0 },    { RULE_STATUS, 5, 0 },     { RULE_STATUS_MASS, 1, 1 }, { RULE_BALANCE, 10, 10 },
+        { RULE_GET, 3, 0 },     { RULE_ANSWERS, 3, 0 },    { RULE_STAT, 3, 3 },        { RULE_OPERATOR, 3, 99 },
+        { RULE_TINYURL, 3, 0 }, { RULE_WAIT_CALL, 50, 0 }, { RULE_OTHER, 0, 0 },
     };
     enum { TRIES = 200 };
 
@@ -73,6 +73,30 @@ static void the_wait_told_is_the_time_until_it_passes(void **state)
     assert_int_equal(0, ask(r, RULE_STATUS_MASS, 0, START));
     assert_int_equal(61000 - 400, ask(r, RULE_STATUS_MASS, 0, START + 400));
     assert_int_equal(0, ask(r, RULE_STATUS_MASS, 0, START + 61000));
+    rules_destroy(r);
+}
+
+static void an_operator_may_choose_a_shorter_window_for_one_method(void **state)
+{
+    struct rules_limits limits;
+
+    (void)state;
+    rules_defaults(&limits);
+    limits.window_of[RULE_STATUS_MASS] = 1000;
+    limits.window_of[RULE_GET] = 90000; /* longer: the aggregator's own stands */
+    struct rules *r = rules_create(&limits);
+    assert_non_null(r);
+    rules_login_good(r);
+    assert_int_equal(0, ask(r, RULE_STATUS_MASS, 1, START));
+    assert_int_equal(600, ask(r, RULE_STATUS_MASS, 2, START + 400));
+    assert_int_equal(0, ask(r, RULE_STATUS_MASS, 2, START + 1000));
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(0, ask(r, RULE_GET, 1, START));
+    assert_int_equal(1, ask(r, RULE_GET, 1, START + 60999));
+    assert_int_equal(0, ask(r, RULE_GET, 1, START + 61000));
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(0, ask(r, RULE_BALANCE, 0, START));
+    assert_int_not_equal(0, ask(r, RULE_BALANCE, 0, START + 2000)); /* the others keep theirs */
     rules_destroy(r);
 }
 
@@ -238,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_window_lets_through_what_is_published),
         cmocka_unit_test(the_wait_told_is_the_time_until_it_passes),
+        cmocka_unit_test(an_operator_may_choose_a_shorter_window_for_one_method),
         cmocka_unit_test(fourteen_at_once_of_them_four_on_status),
         cmocka_unit_test(a_freed_slot_is_kept_for_the_method_that_was_refused),
         cmocka_unit_test(an_unproven_login_gets_one_request_at_a_time),
