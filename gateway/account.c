@@ -47,6 +47,10 @@ struct account *account_get(struct gateway *gw, const char *system_id)
     account->meters.queued = metric_cell(gw->meters.queue, METRIC_VALUES("submit", system_id, ""));
     account->meters.backlog = metric_cell(gw->meters.queue, METRIC_VALUES("deliver", system_id, ""));
     HASH_ADD_STR(gw->accounts, system_id, account);
+    if (!TABLE_TOOK(account)) {
+        free(account);
+        return NULL;
+    }
     gw->account_of[account->number] = account;
     return account;
 }
@@ -126,7 +130,10 @@ static struct failures *failures_get(struct gateway *gw, const char *key)
     *f = (struct failures){ .last_ms = clock_mono_ms() };
     snprintf(f->key, sizeof f->key, "%s", key);
     HASH_ADD_STR(gw->failures, key, f);
-    return f;
+    if (TABLE_TOOK(f))
+        return f;
+    free(f);
+    return NULL;
 }
 
 static bool is_locked(struct gateway *gw, const char *key)

@@ -89,6 +89,10 @@ static struct admin_waiting *wait_for(struct admin *admin, struct http_exchange 
     w->sequence = ++admin->next_sequence;
     w->exchange = exchange;
     HASH_ADD(hh, admin->waiting, sequence, sizeof w->sequence, w);
+    if (!TABLE_TOOK(w)) {
+        free(w);
+        return NULL;
+    }
     *out = (struct smpp_ticket){ { NO_SESSION, 1 }, w->sequence, command_id };
     return w;
 }

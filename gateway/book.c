@@ -149,8 +149,13 @@ struct item *book_add_take(struct book *book, struct message *m)
     item->m = m;
     item->pins = 1;
     item->answered = true;
-    book->bytes += message_bytes(m);
     HASH_ADD_KEYPTR(hh, book->items, &m->id, sizeof m->id, item);
+    if (!TABLE_TOOK(item)) {
+        free(item);
+        message_destroy(m);
+        return NULL;
+    }
+    book->bytes += message_bytes(m);
     return item;
 }
 
@@ -165,12 +170,11 @@ void book_pin(struct book *book, struct item *item)
 void book_replace_take(struct book *book, struct item *item, struct message *m)
 {
     assert(item->pins > 0 && item->m->id == m->id);
-    HASH_DEL(book->items, item); /* the key stands in the message */
     book->bytes += message_bytes(m);
     book->bytes -= message_bytes(item->m);
     message_destroy(item->m);
     item->m = m;
-    HASH_ADD_KEYPTR(hh, book->items, &m->id, sizeof m->id, item);
+    item->hh.key = &m->id; /* the key stands in the message; its bytes are the same, so its place in the table is too */
 }
 
 void book_unpin(struct book *book, struct item *item)

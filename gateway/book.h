@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
+#include "base/table.h"
 #include "gateway/message.h"
 #include "gateway/store.h"
 #include "smpp/smpp.h"

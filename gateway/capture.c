@@ -10,10 +10,10 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "base/clock.h"
 #include "base/net.h"
+#include "base/table.h"
 #include "smpp/smpp.h"
 
 enum { PCAP_MAGIC = (int)0xa1b2c3d4, LINKTYPE_RAW = 101, SNAP_BYTES = 262144, SEGMENT_BYTES = 1400, SMPP_PORT = 2775 };
@@ -110,6 +110,11 @@ static struct ring *ring_get(struct capture *c, uint64_t n, const char *address)
         ring->n = n;
         snprintf(ring->address, sizeof ring->address, "%s", address);
         HASH_ADD(hh, c->rings, n, sizeof ring->n, ring);
+        if (!TABLE_TOOK(ring)) {
+            free(ring->bytes);
+            free(ring);
+            return NULL;
+        }
     }
     c->last = ring;
     ring->used_at = ++c->turns;

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <uthash.h>
 
 #include "base/bytes.h"
+#include "base/table.h"
 #include "smpp/smpp.h"
 
 enum { SEEN = 1024, ASKED = 256, PATIENCE_MS = 30000, LATE_SHARE = 6 };
@@ -144,7 +144,10 @@ static struct session *session_of(struct conformance *c, uint64_t n, int64_t now
     s->n = n;
     s->first_ms = now_ms;
     HASH_ADD(hh, c->sessions, n, sizeof s->n, s);
-    return s;
+    if (TABLE_TOOK(s))
+        return s;
+    free(s);
+    return NULL;
 }
 
 static void note(struct session *s, enum finding what, uint32_t sequence_number, int64_t now_ms)

@@ -37,7 +37,10 @@ static struct group *group_get(struct gateway *gw, uint64_t leader)
         return NULL;
     g->leader = leader;
     HASH_ADD(hh, gw->groups, leader, sizeof g->leader, g);
-    return g;
+    if (TABLE_TOOK(g))
+        return g;
+    free(g);
+    return NULL;
 }
 
 static void group_drop(struct gateway *gw, struct group *g)

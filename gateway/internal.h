@@ -9,12 +9,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 #include <uv.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "config/config.h"
 #include "gateway/book.h"
 #include "gateway/era.h"

@@ -150,6 +150,10 @@ static struct set *set_create(struct joins *j, const struct message *m)
     key_of(m, set->key);
     set->total = m->part_total;
     HASH_ADD_STR(j->sets, key, set);
+    if (!TABLE_TOOK(set)) {
+        free(set);
+        return NULL;
+    }
     j->waiting++;
     return set;
 }

@@ -169,6 +169,11 @@ uint32_t multi_handle(struct gateway *gw, const struct smpp_ticket *ticket, cons
         multi_drop(gw, multi, false);
         return STATUS_RSYSERR;
     }
+    HASH_ADD(hh, gw->multis, public_id, sizeof multi->public_id, multi);
+    if (!TABLE_TOOK(multi)) {
+        multi_drop(gw, multi, false);
+        return STATUS_RSYSERR;
+    }
     for (size_t i = 0; i < pdu->dest_count; i++) {
         status = take(gw, multi, &reading, &shared, &pdu->dests[i]);
         if (status != STATUS_ROK)
@@ -176,9 +181,8 @@ uint32_t multi_handle(struct gateway *gw, const struct smpp_ticket *ticket, cons
     }
     if (multi->waiting == 0) { /* none could be taken: the first reason stands for all */
         status = multi->refused[0].dest.status;
-        multi_drop(gw, multi, false);
+        multi_drop(gw, multi, true);
         return status;
     }
-    HASH_ADD(hh, gw->multis, public_id, sizeof multi->public_id, multi);
     return SMPP_LATER;
 }

@@ -207,6 +207,10 @@ void queue_phone_take(struct upstream *up, uint64_t phone)
             return; /* order to this phone is not kept this once */
         *b = (struct busy_phone){ .phone = phone };
         HASH_ADD(hh, up->busy, phone, sizeof b->phone, b);
+        if (!TABLE_TOOK(b)) {
+            free(b);
+            return; /* nor now */
+        }
     }
     b->under_way++;
 }

@@ -100,6 +100,10 @@ static void on_open(void *owner, const struct progress *p)
         }
         *t = (struct travelling){ .id = p->id, .p = *p };
         HASH_ADD(hh, r->travelling, id, sizeof t->id, t);
+        if (!TABLE_TOOK(t)) {
+            free(t);
+            r->failed = true;
+        }
         break;
     }
     case MESSAGE_DELIVERING:

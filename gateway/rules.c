@@ -6,10 +6,10 @@
  * window old. What has not been asked for a window is forgotten, so memory follows the traffic of one minute.
  */
 #include "gateway/rules.h"
+#include "base/table.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 enum {
     SEEN_MAX = 200000,    /* (method, key) pairs remembered; above it requests with a key wait */
@@ -209,6 +209,8 @@ static void window_count(struct rules *r, struct seen_key key, uint32_t limit, u
     if (s->count < s->limit)
         s->count++;
     HASH_ADD(hh, r->seen, id, sizeof s->id, s);
+    if (!TABLE_TOOK(s))
+        free(s); /* what it counted is forgotten: at worst the aggregator says "too often" */
 }
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */

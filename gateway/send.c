@@ -27,6 +27,11 @@ struct send *send_create(struct gateway *gw, struct upstream *up, uint64_t upid,
     send->cost_e6 = -1;
     send->member_count = send->open_count = member_count;
     HASH_ADD(hh, gw->sends, upid, sizeof send->upid, send);
+    if (!TABLE_TOOK(send)) {
+        free(send->members);
+        free(send);
+        return NULL;
+    }
     if (HASH_COUNT(gw->sends) > gw->sends_max) {
         struct send *old, *next; /* in order of addition */
 

@@ -61,6 +61,10 @@ for call in 'strcpy(a, b)' 'x = atoi(s)' 'strncpy (a, b, 3)' 'alloca(3)' 'if (sp
     plant smpp/x.c "void f(void)\n{\n    $call;\n}\n"
     finds "$call" "$lint/banned.sh" "$root"
 done
+plant gateway/x.c '#include <uthash.h>\n'
+finds 'uthash behind the back of base/table.h' "$lint/banned.sh" "$root"
+plant base/table.h '#include <uthash.h>\n'
+accepts 'base/table.h' "$lint/banned.sh" "$root"
 plant smpp/x.c "int a; /* FIX""ME later */\n"
 finds 'a mark of unfinished work' "$lint/banned.sh" "$root"
 plant smpp/x.c '/* no atoi(s) here */\nconst char *s = "strcpy(a, b)";\nint my_atoi(int);\nint y = my_atoi(3);\nsnprintf(a, 3, "");\n'

@@ -23,6 +23,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "config/config.h"
 #include "gateway/book.h"
 #include "gateway/gateway.h"
@@ -202,12 +203,52 @@ static void the_book_refuses(void **state)
     uv_loop_init(&loop);
     assert_int_equal(0, store_open(&loop, &opts, &store, why));
     book = book_create(store, 100, 1 << 20);
-    assert_true(message_in_the_book()); /* its hash table is there */
-    assert_true(each_in_turn(message_in_the_book) >= 2);
+    assert_true(each_in_turn(message_in_the_book) >= 4); /* message, item, and the table with its buckets */
     book_destroy(book);
     store_close(store);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(0, uv_loop_close(&loop));
+}
+
+struct entry {
+    uint32_t key;
+    UT_hash_handle hh;
+};
+
+/* A table that cannot begin, or cannot grow, is as it was before; uthash by itself ends the process. */
+static void a_table_refuses_and_stays_whole(void **state)
+{
+    static struct entry entries[2000];
+    static unsigned tries[ARRAY_LEN(entries)];
+    struct entry *table = NULL, *found;
+    unsigned refusals_seen = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_LEN(entries); i++) {
+        entries[i].key = i;
+        for (bool took = false; !took;) {
+            unsigned before = HASH_COUNT(table);
+
+            arm(tries[i] < 2 ? 1u + tries[i] : 0); /* its first allocation fails, then its second, then none */
+            tries[i]++;
+            HASH_ADD(hh, table, key, sizeof entries[i].key, &entries[i]);
+            disarm();
+            took = TABLE_TOOK(&entries[i]);
+            assert_int_equal(HASH_COUNT(table), before + took);
+            HASH_FIND(hh, table, &i, sizeof i, found);
+            assert_ptr_equal(found, took ? &entries[i] : NULL);
+            if (!took) {
+                assert_true(fired);
+                refusals_seen++;
+            }
+        }
+    }
+    assert_true(refusals_seen >= 3); /* table, buckets, and at least once growing */
+    for (uint32_t i = 0; i < ARRAY_LEN(entries); i++) {
+        HASH_FIND(hh, table, &i, sizeof i, found);
+        assert_ptr_equal(found, &entries[i]);
+    }
+    HASH_CLEAR(hh, table);
 }
 
 /* ---- the whole way of a submit_sm ---- */
@@ -358,7 +399,6 @@ static void a_submit_is_taken_or_refused(void **state)
     uv_loop_init(&loop);
     if (gateway_start(&loop, config, &gw, why) != 0)
         fail_msg("%s", why);
-    assert_true(submit_one()); /* the tables are there: an empty uthash ends the process when it cannot begin */
     unsigned long in_submit = each_in_turn(submit_one);
     assert_true(in_submit >= 2);
     assert_true(refusals + hang_ups >= 1);
@@ -379,6 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(framer_codec_and_text_refuse),
+        cmocka_unit_test(a_table_refuses_and_stays_whole),
         cmocka_unit_test(the_book_refuses),
         cmocka_unit_test(a_submit_is_taken_or_refused),
     };
