@@ -2,8 +2,9 @@
 /*
  * admin.c - the administration listener: who is let in, and which handler a request goes to.
  *
- * Routes are one table; "*" stands for one part of the path. What a handler needs longer than its call it copies: the
- * exchange stays valid until it is answered.
+ * Routes are one table; "*" stands for one part of the path. http/web/openapi.json describes each of them for people and
+ * programs, and a test holds the two together. What a handler needs longer than its call it copies: the exchange stays
+ * valid until it is answered.
  */
 #include "gateway/admin.h"
 
@@ -24,6 +25,7 @@ static const struct route {
     { "GET", "/metrics", admin_metrics, OPEN },
     { "GET", "/", admin_page, OPEN },
     { "GET", "/web/*", admin_page, OPEN },
+    { "GET", "/v1/openapi.json", admin_openapi, OPEN },
     { "POST", "/login", admin_login, OPEN },
     { "POST", "/logout", admin_logout, OPEN },
     { "GET", "/v1/status", admin_status, TOKEN },
@@ -201,10 +203,26 @@ static bool path_matches(const char *pattern, const char *path, char args[ADMIN_
     }
 }
 
+/* The path is there, the method is not: says which are. */
+static void refuse_method(struct http_exchange *exchange, const char *path)
+{
+    char args[ADMIN_ARGS][128], allow[64] = "", hint[128];
+    size_t len = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (path_matches(routes[i].path, path, args) && len + 10 < sizeof allow)
+            len += (size_t)snprintf(allow + len, sizeof allow - len, "%s%s", len == 0 ? "" : ", ", routes[i].method);
+    }
+    snprintf(hint, sizeof hint, "it takes %s; GET /v1/openapi.json describes them all", allow);
+    http_reply_header(exchange, "Allow", allow);
+    admin_fail(exchange, 405, "this path does not take that method", hint);
+}
+
 static void on_request(void *owner, struct http_exchange *exchange, const struct http_request_in *request)
 {
     struct admin *admin = owner;
     struct admin_call call = { .gw = admin->gw, .exchange = exchange, .request = request };
+    const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method; /* the same without its body */
     const struct route *route = NULL;
     bool path_known = false;
 
@@ -212,15 +230,16 @@ static void on_request(void *owner, struct http_exchange *exchange, const struct
         if (!path_matches(routes[i].path, request->path, call.arg))
             continue;
         path_known = true;
-        if (strcmp(routes[i].method, request->method) == 0)
+        if (strcmp(routes[i].method, method) == 0)
             route = &routes[i];
     }
     if (route == NULL && path_known) {
-        admin_fail(exchange, 405, "this path does not take that method", "see README, Administration");
+        refuse_method(exchange, request->path);
         return;
     }
     if (route == NULL) {
-        admin_fail(exchange, 404, "there is no such path", "GET /v1/status is one; see README, Administration");
+        admin_fail(exchange, 404, "there is no such path",
+                   "GET /v1/status is one; GET /v1/openapi.json describes them all");
         return;
     }
     if (route->access == TOKEN && !is_let_in(admin, exchange, request))

@@ -118,7 +118,8 @@ void admin_outbind(struct admin_call *call);
 void admin_explain(struct admin_call *call); /* explain.c */
 void admin_events(struct admin_call *call);  /* admin_events.c */
 void admin_smsc(struct admin_call *call);    /* admin_smsc.c */
-void admin_page(struct admin_call *call);    /* admin.c */
+void admin_page(struct admin_call *call);    /* admin_page.c */
+void admin_openapi(struct admin_call *call);
 bool admin_token_is(struct admin *admin, const char *given);
 
 /* admin_page.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * admin_page.c - the dashboard's files, and browsers that have shown the token.
+ * admin_page.c - the dashboard's files, the description of the API, and browsers that have shown the token.
  *
  * The files stand in the program (http/web, made into C by cmake/embed.cmake). A browser gets a random key in a cookie
  * that scripts cannot read and other sites cannot send; it lives in memory only.
@@ -31,7 +31,8 @@ static const char *type_of(const char *name)
     static const char *const types[][2] = { { ".html", "text/html; charset=utf-8" },
                                             { ".css", "text/css; charset=utf-8" },
                                             { ".js", "text/javascript; charset=utf-8" },
-                                            { ".svg", "image/svg+xml" } };
+                                            { ".svg", "image/svg+xml" },
+                                            { ".json", "application/json" } };
 
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         size_t len = strlen(name), end = strlen(types[i][0]);
@@ -42,9 +43,8 @@ static const char *type_of(const char *name)
     return "application/octet-stream";
 }
 
-void admin_page(struct admin_call *call)
+static void reply_file(struct admin_call *call, const char *name)
 {
-    const char *name = call->arg[0][0] == '\0' ? "index.html" : call->arg[0];
     const struct web_file *file = file_named(name);
 
     if (file == NULL) {
@@ -56,6 +56,16 @@ void admin_page(struct admin_call *call)
     http_reply_header(call->exchange, "X-Content-Type-Options", "nosniff");
     http_reply_header(call->exchange, "Referrer-Policy", "no-referrer");
     http_reply(call->exchange, 200, type_of(name), file->data, file->len);
+}
+
+void admin_page(struct admin_call *call)
+{
+    reply_file(call, call->arg[0][0] == '\0' ? "index.html" : call->arg[0]);
+}
+
+void admin_openapi(struct admin_call *call)
+{
+    reply_file(call, "openapi.json");
 }
 
 /* --- browsers ----------------------------------------------------------------------------------------------------- */

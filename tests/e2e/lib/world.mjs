@@ -44,7 +44,7 @@ if (process.env.NODE_TEST_CONTEXT)
     for (const child of started) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
   });
 
-class Process {
+export class Process {
   constructor(name) {
     this.name = name;
     this.lines = [];
