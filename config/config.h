@@ -197,6 +197,7 @@ struct cfg_store {
     const char *url;
     uint64_t keep_ms;
     uint64_t keep_text_ms; /* CFG_ALWAYS: as long as the message; 0: until it is finished */
+    uint32_t messages_in_memory, sends_in_memory;
 };
 
 struct cfg_log {

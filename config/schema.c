@@ -528,6 +528,10 @@ static const struct cfg_row store_rows[] = {
       .help = "Finished messages are forgotten after this long." },
     { "keep_text", CFG_LASTING, STORE(keep_text_ms), "true", MINUTE, 3650 * DAY, RELOAD, WORKS,
       .help = "How long a finished message keeps its text: a time, true (as long as itself) or false (not at all)." },
+    { "messages_in_memory", CFG_UINT32, STORE(messages_in_memory), "100000", 10, 10000000, RELOAD, WORKS,
+      .unit = "messages", .help = "Open messages that are also kept in memory (64 MB at most); the others are read again when needed." },
+    { "sends_in_memory", CFG_UINT32, STORE(sends_in_memory), "200000", 10, 10000000, RELOAD, WORKS,
+      .unit = "requests", .help = "The same for requests upstream whose messages wait for their status." },
 };
 
 static const struct cfg_row log_rows[] = {

@@ -112,6 +112,11 @@ static void leave(struct book *book, struct item *item)
     row_append(&book->leaving, item);
 }
 
+void book_resize(struct book *book, size_t max_items)
+{
+    book->max_items = max_items;
+}
+
 void book_set_keep(struct book *book, book_keep_fn *keep, void *owner)
 {
     book->keep = keep;

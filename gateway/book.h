@@ -51,6 +51,8 @@ struct book *book_create(struct store *store, size_t max_items, size_t max_bytes
  * the store does not and that is still needed. Must not touch the book. */
 typedef bool book_keep_fn(void *owner, struct item *item);
 void book_set_keep(struct book *book, book_keep_fn *keep, void *owner);
+/* Another ceiling; what is above it leaves as others come. */
+void book_resize(struct book *book, size_t max_items);
 void book_destroy(struct book *book);
 /* Takes the message; the item is pinned once. NULL when out of memory (then the message is destroyed). */
 struct item *book_add_take(struct book *book, struct message *m);

@@ -22,9 +22,7 @@
 
 enum {
     TICK_MS = 100,
-    BOOK_ITEMS = 100000,
     BOOK_BYTES = 64 << 20,
-    SENDS_MAX = 200000,
     TEXT_MAX = 256 << 10,
     BODY_MAX = 4 << 20,
     GRACE_MS = 1000
@@ -229,7 +227,7 @@ static int start(struct gateway *gw, char why[256])
     err = store_open(gw->loop, &opts, &gw->store, why);
     if (err != 0)
         return err;
-    gw->book = book_create(gw->store, BOOK_ITEMS, BOOK_BYTES);
+    gw->book = book_create(gw->store, gw->config->store.messages_in_memory, BOOK_BYTES);
     if (gw->book != NULL)
         book_set_keep(gw->book, keep_in_book, gw);
     gw->account_of = calloc(65536, sizeof(struct account *));
@@ -265,7 +263,7 @@ int gateway_start(uv_loop_t *loop, struct config *config, struct gateway **out, 
     }
     gw->loop = loop;
     gw->config = config;
-    gw->sends_max = SENDS_MAX;
+    gw->sends_max = config->store.sends_in_memory;
     gw->started_ms = clock_wall_ms();
     gw->started_mono_ms = clock_mono_ms();
     buf_init(&gw->scratch, TEXT_MAX);

@@ -17,6 +17,7 @@
 enum {
     ROUND_MESSAGES = 1000,
     LOOK_AT_ONCE = 10000,      /* finished sends thrown away in one tick */
+    SEND_MEMBERS = 100,        /* of a send that is in the store only, for all we know at first */
     INTERVAL_LEAST_MS = 15000, /* five questions about one message a minute are allowed [smsc-api 2.4] */
     INTERVAL_MOST_MS = 6 * 3600000,
     MINUTE_MS = 61000,
@@ -47,6 +48,7 @@ struct poll {
     uint64_t upids[ROUND_MESSAGES]; /* they go back into the heap at its end */
     int64_t at_ms[ROUND_MESSAGES];
     bool cut[ROUND_MESSAGES]; /* it has more members than the round had room for */
+    size_t members;           /* that sends in the store have had of late */
     size_t upid_count;
     /* incoming messages */
     uint64_t next_answers_ms; /* mono */
@@ -63,6 +65,7 @@ static struct poll *poll_of(struct upstream *up)
         if (up->poll != NULL) {
             up->poll->up = up;
             up->poll->cursor = -1;
+            up->poll->members = SEND_MEMBERS;
         }
     }
     return up->poll;
@@ -398,6 +401,7 @@ static void on_send_read(void *owner, uint64_t cookie, int err, const struct sto
     poll->broken |= err != 0;
     if (err == 0 && row != NULL) {
         poll->at_ms[place] = row->at_ms;
+        poll->members = (poll->members * 7 + row->member_count + 7) / 8;
         for (size_t i = 0; i < row->member_count; i++)
             add_asked(poll, place, row->members[i].id);
     }
@@ -419,31 +423,35 @@ static void round_start(struct poll *poll, uint64_t now_ms)
     if (poll->blind) /* no request sets the pace */
         poll->next_status_ms = clock_mono_ms() + BLIND_EVERY_MS;
     poll->looking = 1; /* this function itself */
-    /* sends read from the store have 100 members for all we know, so few of them fill a round; what is cut comes again */
-    for (unsigned n = 0; n < LOOK_AT_ONCE && room >= 100 && heap_pop(&poll->due, (int64_t)now_ms, &entry); n++) {
+    for (unsigned n = 0; n < LOOK_AT_ONCE && room > 0 && poll->upid_count < ROUND_MESSAGES &&
+                         heap_pop(&poll->due, (int64_t)now_ms, &entry);
+         n++) {
         struct send *send = send_find(gw, entry.id);
-        size_t place = poll->upid_count;
+        /* how many are in the store is a guess; what is cut comes again */
+        size_t place = poll->upid_count, members = send == NULL ? poll->members : send->open_count;
 
         if (send == NULL && entry.id > gw->evicted_upid)
             continue; /* over */
         if (send != NULL && send->state != SEND_ACCEPTED)
-            continue; /* reconcile.c asks about it, and it comes here again when it is accepted */
-        if (send != NULL && send->open_count > room) { /* the next round has room for it */
+            continue;         /* reconcile.c asks about it, and it comes here again when it is accepted */
+        if (members > room) { /* the next round has room for it */
             look_in(poll, 0, entry.id);
             break;
         }
         poll->upids[place] = entry.id;
         poll->cut[place] = false;
         poll->at_ms[place] = send == NULL ? store_id_ms(entry.id) : send->at_ms;
-        poll->upid_count++;
         if (send == NULL) {
-            room -= 100;
-            if (store_find_send(gw->store, entry.id, on_send_read, gw, ((uint64_t)place << 16) | up->number) == 0)
-                poll->looking++;
-            else
-                poll->broken = true;
+            if (store_find_send(gw->store, entry.id, on_send_read, gw, ((uint64_t)place << 16) | up->number) != 0) {
+                look_in(poll, 0, entry.id); /* the store has enough to do: this round is full */
+                break;
+            }
+            poll->looking++;
+            poll->upid_count++;
+            room -= members;
             continue;
         }
+        poll->upid_count++;
         for (size_t i = 0; i < send->member_count && room > 0; i++) {
             if (send->members[i].done)
                 continue;

@@ -164,6 +164,8 @@ static void apply(struct gateway *gw, struct config *then)
     configure_accounts(gw);
     configure_listeners(gw);
     store_configure(gw->store, &store);
+    book_resize(gw->book, then->store.messages_in_memory);
+    gw->sends_max = then->store.sends_in_memory;
     gw->keeping.next_expire_ms = 0; /* what may be kept may have changed */
     log_set((enum log_level)then->log.level, (enum log_format)then->log.format);
     retire(gw, before);

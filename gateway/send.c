@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { EVICT_AT_ONCE = 4 }; /* more than one comes, so a ceiling that a reload has lowered is reached */
+
 struct send *send_create(struct gateway *gw, struct upstream *up, uint64_t upid, size_t member_count)
 {
     struct send *send = calloc(1, sizeof *send);
@@ -32,18 +34,18 @@ struct send *send_create(struct gateway *gw, struct upstream *up, uint64_t upid,
         free(send);
         return NULL;
     }
-    if (HASH_COUNT(gw->sends) > gw->sends_max) {
-        struct send *old, *next; /* in order of addition */
-
-        HASH_ITER(hh, gw->sends, old, next)
-        {
-            if (old->state != SEND_ACCEPTED)
-                continue;
-            if (old->upid > gw->evicted_upid)
-                gw->evicted_upid = old->upid;
-            send_drop(gw, old);
+    struct send *old, *next; /* in order of addition */
+    unsigned left = EVICT_AT_ONCE;
+    HASH_ITER(hh, gw->sends, old, next)
+    {
+        if (HASH_COUNT(gw->sends) <= gw->sends_max || left == 0)
             break;
-        }
+        if (old->state != SEND_ACCEPTED)
+            continue;
+        if (old->upid > gw->evicted_upid)
+            gw->evicted_upid = old->upid;
+        send_drop(gw, old);
+        left--;
     }
     return send;
 }

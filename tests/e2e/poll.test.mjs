@@ -1,5 +1,8 @@
 // poll.test.mjs - no callback comes: statuses and incoming messages are asked for; both ways together bring nothing twice.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { receiptOf, startWorld, textOf, until } from './lib/world.mjs';
 
@@ -80,6 +83,37 @@ test('also when the aggregator answers no question and polling is off', async (t
   await world.simulator.kill();
   await got(esme, receipt(answer.message_id), 1, 100000);
   assert.equal(receiptOf(esme.delivered[0]).stat, 'EXPIRED');
+  await esme.close();
+});
+
+/** Memory for a handful of messages and requests: nearly everything is read back from the store. */
+function tightStore(t) {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'smppbridge-tight-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return { store: { url: `sqlite:${directory}/gateway.db`, messages_in_memory: 10, sends_in_memory: 10 } };
+}
+
+for (const [name, batch] of [['alone', { max: 1 }], ['of twenty', { max: 20, linger: '20ms' }]])
+  test(`sends that memory has forgotten are polled, and their receipts delivered: requests ${name}`, async (t) => {
+    const world = await start(t, { upstream: { poll: { ...quick, status_after: '4s', incoming: 'off' }, batch }, ...tightStore(t) }, { delay_min_ms: 2500, delay_max_ms: 3500 });
+    const esme = await world.esme();
+    const answers = await Promise.all(Array.from({ length: 400 }, () => esme.submit({ destination_addr: phone() })));
+    const failed = await esme.submit({ destination_addr: '79000001006' });
+    for (const { message_id } of [...answers, failed]) await got(esme, receipt(message_id), 1, 60000);
+    assert.equal(esme.delivered.length, 401);
+    assert.equal(receiptOf(esme.delivered.find(receipt(failed.message_id))).stat, 'UNDELIV');
+    await esme.close();
+  });
+
+test('and callbacks find them', async (t) => {
+  const world = await startWorld({ upstream: { poll: { status_after: 'off', incoming: 'off' } }, ...tightStore(t) });
+  t.after(() => world.end());
+  await world.simulator.behave({ delay_min_ms: 1500, delay_max_ms: 2500, callback_twice: 1 });
+  const esme = await world.esme();
+  const answers = await Promise.all(Array.from({ length: 400 }, () => esme.submit({ destination_addr: phone() })));
+  for (const { message_id } of answers) await got(esme, receipt(message_id), 1, 60000);
+  await until('the repeats have come too', async () => (await world.simulator.accepted()).waiting === 0);
+  assert.equal(esme.delivered.length, 400);
   await esme.close();
 });
 

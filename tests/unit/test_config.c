@@ -111,6 +111,7 @@ static const struct {
     { WITH("'store':{'keep_text':7}"),
       "store.keep_text: is 7; must be true, false or a duration such as \"24h\" or \"7d\", 1m..3650d "
       "(line 1)" },
+    { WITH("'store':{'sends_in_memory':9}"), "store.sends_in_memory: is 9; must be 10..10000000 requests (line 1)" },
     { WITH("'store':{'keep_text':'5s'}"), "store.keep_text: is \"5s\"; must be 1m..3650d (line 1)" },
     /* ranges */
     { WITH_ESME("'window':0"), "esmes[0].window: is 0; must be 1..100000 requests (line 1)" },
@@ -228,8 +229,8 @@ static const struct {
       "admin.token_file: names /dev/null, which is empty; it must hold the secret "
       "(line 1)" },
     { WITH("'admin':{'token_file':3}"), "admin.token_file: must be the name of a file that holds the secret (line 1)" },
-    { WITH("'store':{'url_file':'x'}"),
-      "store.url_file: is not a setting; here are known: url, keep, keep_text (line 1)" },
+    { WITH("'store':{'url_file':'x'}"), "store.url_file: is not a setting; here are known: url, keep, keep_text, "
+                                        "messages_in_memory, sends_in_memory (line 1)" },
 };
 
 static void each_mistake_is_named(void **state)
@@ -320,6 +321,8 @@ static void a_minimal_file_gets_the_defaults(void **state)
     assert_int_equal(0, c->incoming_count);
     assert_null(c->admin.listen[0]); /* no section, no administration */
     assert_string_equal("sqlite:/var/lib/smppbridge/smppbridge.db", c->store.url);
+    assert_int_equal(100000, c->store.messages_in_memory);
+    assert_int_equal(200000, c->store.sends_in_memory);
     assert_int_equal(LOG_INFO, c->log.level);
     assert_int_equal(30000, c->drain_timeout_ms);
     cfg_destroy(c);
@@ -333,7 +336,8 @@ static void what_is_given_arrives(void **state)
         "'smpp':{'listen':['127.0.0.1:0','[::1]:1'],'inactivity_timeout':'off','max_pdu':'1.5KiB','tls':null},"
         "'callbacks':[{'hash':'md5','secret':'// /* not a comment */','tls':null},{'hash':'none','listen':['*:1']}],"
         "'incoming':[{'to':'7*','system_id':'shop'}],'admin':{'listen':[]},"
-        "'log':{'level':'debug','format':'json','content':true},'store':{'url':'memory:','keep':'1.5h'},"
+        "'log':{'level':'debug','format':'json','content':true},'store':{'url':'memory:','keep':'1.5h','messages_in_"
+        "memory':10},"
         "'drain_timeout':'250ms'}");
     assert_string_equal("[::1]:1", c->smpp.listen[1]);
     assert_int_equal(0, c->smpp.inactivity_timeout_ms);
@@ -348,6 +352,7 @@ static void what_is_given_arrives(void **state)
     assert_int_equal(LOG_JSON, c->log.format);
     assert_true(c->log.content);
     assert_int_equal(5400000, c->store.keep_ms);
+    assert_int_equal(10, c->store.messages_in_memory);
     assert_int_equal(250, c->drain_timeout_ms);
     cfg_destroy(c);
 }
