@@ -55,6 +55,22 @@ static void string_member(struct buf *out, const char *name, const char *value)
     buf_adds(out, ", ");
 }
 
+static void extras_member(struct buf *out, const char *form)
+{
+    struct http_params params;
+
+    http_params_init(&params);
+    buf_adds(out, "\"extras\": {");
+    if (http_params_read_form(&params, form, strlen(form)) == 0) {
+        for (size_t i = 0; i < params.count; i++) {
+            buf_addf(out, "%s\"%s\": ", i == 0 ? "" : ", ", params.at[i].name);
+            buf_add_json(out, params.at[i].value, params.at[i].len);
+        }
+    }
+    buf_adds(out, "}, ");
+    http_params_finish(&params);
+}
+
 static void one_message(struct buf *out, const struct lab_message *m)
 {
     char cost[32];
@@ -68,10 +84,13 @@ static void one_message(struct buf *out, const struct lab_message *m)
     string_member(out, "comment", m->comment);
     string_member(out, "cost", cost);
     string_member(out, "status_name", show_status_name(m->status));
+    extras_member(out, m->extras);
     buf_addf(out,
-             "\"status\": %d, \"err\": %u, \"final_status\": %d, \"type\": %u, \"parts\": %u, \"accepted_ms\": %lld, "
+             "\"job\": %u, \"status\": %d, \"err\": %u, \"final_status\": %d, \"type\": %u, \"parts\": %u, "
+             "\"accepted_ms\": %lld, "
              "\"changed_ms\": %lld}",
-             m->status, m->err, m->final_status, m->type, m->parts, (long long)m->accepted_ms, (long long)m->last_ms);
+             m->job, m->status, m->err, m->final_status, m->type, m->parts, (long long)m->accepted_ms,
+             (long long)m->last_ms);
 }
 
 static void messages(struct lab *lab, const struct http_params *params, struct buf *out)

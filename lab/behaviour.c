@@ -66,6 +66,9 @@ static const struct row {
     NUMBER(blocked, 0, 0, 1, "1: every address is blocked (error 4)"),
     TEXT(imgcode, "1234", "captcha code that lifts ip_limit"),
     NUMBER(ip_limit, 0, 0, 1000000, "sends a day for one userip= without imgcode=, above it error 6; 0: off"),
+    NUMBER(day_limit, 0, 0, 1000000000, "messages a day, above it status 23, err 247; 0: off"),
+    NUMBER(number_limit, 0, 0, 1000000000, "messages a day to one number, above it status 23, err 251; 0: off"),
+    TEXT(hours, "", "h1-h2: outside these hours of the account's day status 23, err 246; empty: off"),
     NUMBER(limits, 1, 0, 1, "0: no limits per minute, no blocks after errors"),
     NUMBER(duplicates, 1, 0, 1, "0: identical sends within a minute are welcome"),
     NUMBER(flood, 0, 0, 100000,
@@ -75,6 +78,8 @@ static const struct row {
     NUMBER(max_lines, 10000, 1, 1000000, "numbers in one request"),
     NUMBER(time_s, 0, 0, 99999999999.0, "the service's clock, Unix seconds; it can be set forward"),
     NUMBER(speed, 1, 0.001, 100000, "how fast that clock runs: delays, limits, schedules and callback repeats follow"),
+    NUMBER(callback_statuses, 1, 0, 1, "0: statuses are not called back"),
+    NUMBER(callback_incoming, 1, 0, 1, "0: subscribers' messages and calls are not"),
     NUMBER(callback_lost, 0, 0, 1, "share of statuses never called back"),
     NUMBER(callback_twice, 0, 0, 1, "share of statuses called back twice"),
     NUMBER(callback_repeat_s, 240, 1, 86400, "between attempts, divided by time_factor"),
@@ -91,6 +96,20 @@ static double *number_of(struct lab_behaviour *b, const struct row *row)
 static char *text_of(struct lab_behaviour *b, const struct row *row)
 {
     return (char *)b + row->at;
+}
+
+bool lab_hours_read(const char *text, unsigned *out_from, unsigned *out_until)
+{
+    unsigned from, until;
+    char rest;
+
+    if (sscanf(text, "%2u-%2u%c", &from, &until, &rest) != 2 || from >= until || until > 24)
+        return false;
+    if (out_from != NULL) {
+        *out_from = from;
+        *out_until = until;
+    }
+    return true;
 }
 
 void lab_behaviour_init(struct lab_behaviour *b)
@@ -173,6 +192,10 @@ int lab_behaviour_write(struct lab_behaviour *b, const char *json, size_t len, c
     }
     if (err == 0 && (copy.delay_min_ms > copy.delay_max_ms || copy.latency_min_ms > copy.latency_max_ms)) {
         (void)snprintf(why, 256, "a minimum is above its maximum (delay_*_ms, latency_*_ms)");
+        err = ERR_RANGE;
+    }
+    if (err == 0 && copy.hours[0] != '\0' && !lab_hours_read(copy.hours, NULL, NULL)) {
+        (void)snprintf(why, 256, "\"hours\" must be h1-h2, such as 9-21, got \"%.40s\"", copy.hours);
         err = ERR_RANGE;
     }
     if (err == 0 && copy.time_s < b->time_s) {

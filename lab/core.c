@@ -6,6 +6,8 @@
  * simultaneous requests), the method, then faults that hit the reply. Whatever cannot be read gets error 1.
  */
 #include "lab/core.h"
+#include "lab/records.h"
+#include "lab/send.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -27,6 +29,8 @@ struct lab *lab_create(uint64_t seed, size_t max_messages, lab_event_fn *on_even
     lab->seed = seed;
     lab->on_event = on_event;
     lab->owner = owner;
+    lab->first = lab;
+    lab->jobs_due_ms = INT64_MAX;
     lab->next_id = 1;
     lab->next_answer = lab->first_answer = 1;
     lab_behaviour_init(&lab->b);
@@ -73,7 +77,7 @@ int lab_add_account(struct lab *lab, const char *json, size_t len, char why[256]
     added = lab_create(lab->seed, lab->messages.max, lab->on_event, lab->owner);
     if (added == NULL)
         return ERR_NOMEM;
-    added->further = true;
+    added->first = lab->first;
     added->b = lab->b;
     added->next_answer = added->first_answer = lab->first_answer;
     added->balance_e6 = lab->balance_e6;
@@ -123,7 +127,7 @@ void lab_reset(struct lab *lab)
     lab->draws = 0;
     lab->next_id = 1;
     lab->first_answer = lab->next_answer; /* a client keeps the ids it has seen: none comes twice */
-    lab->spent_e6 = 0;
+    lab->spent_e6 = lab->paid_e6 = 0;
     lab_records_finish(lab);
     if (lab->others != NULL)
         lab_reset(lab->others);
@@ -154,7 +158,7 @@ static void tell(struct lab *lab, const struct lab_message *message)
         .kind = LAB_EVENT_STATUS, .lab = lab, .message = message, .bad_hash = (message->odd & LAB_ODD_BAD_HASH) != 0
     };
 
-    if ((message->odd & LAB_ODD_LOST) != 0)
+    if ((message->odd & LAB_ODD_LOST) != 0 || lab->b.callback_statuses == 0)
         return;
     lab->on_event(lab->owner, &event);
     if ((message->odd & LAB_ODD_TWICE) != 0)
@@ -176,6 +180,15 @@ static void finish(struct lab *lab, struct lab_message *message, int64_t now_ms)
     }
 }
 
+/* Its job may send again, and with that push this very message out of the ring. */
+static void job_ended(struct lab *lab, const struct lab_message *message, int64_t now_ms)
+{
+    char phone[LAB_PHONE_SIZE];
+
+    (void)snprintf(phone, sizeof phone, "%s", message->phone);
+    job_message_ended(lab, message->job, phone, message->status, now_ms);
+}
+
 static void step(struct lab *lab, struct lab_message *message, int64_t now_ms)
 {
     switch (message->phase) {
@@ -192,6 +205,8 @@ static void step(struct lab *lab, struct lab_message *message, int64_t now_ms)
         finish(lab, message, now_ms);
         if (message->after_status != LAB_NO_STATUS)
             lab_message_schedule(&lab->messages, message, now_ms + message->delay_ms + 1);
+        if (message->job != 0)
+            job_ended(lab, message, now_ms);
         break;
     default:
         message->phase = 3;
@@ -241,6 +256,8 @@ int64_t lab_next_due(const struct lab *lab)
     for (; lab != NULL; lab = lab->others) {
         if (lab->messages.heap_len > 0 && lab->messages.heap[0].due_ms < next)
             next = lab->messages.heap[0].due_ms;
+        if (lab->jobs_due_ms < next)
+            next = lab->jobs_due_ms;
     }
     return next;
 }
@@ -249,6 +266,7 @@ int64_t lab_advance(struct lab *lab, int64_t now_ms, size_t most)
 {
     struct lab_messages *m = &lab->messages;
 
+    jobs_run(lab, now_ms);
     for (; most > 0 && m->heap_len > 0 && m->heap[0].due_ms <= now_ms; most--) {
         struct lab_message *message = &m->ring[m->heap[0].slot];
 
@@ -282,7 +300,8 @@ static int add_answer(struct lab *lab, enum lab_event_kind kind, const char *pho
     copy_text(answer->phone, sizeof answer->phone, phone);
     copy_text(answer->to, sizeof answer->to, to);
     copy_text(answer->sms_id, sizeof answer->sms_id, sms_id);
-    lab->on_event(lab->owner, &(struct lab_event){ .kind = kind, .lab = lab, .answer = answer });
+    if (lab->b.callback_incoming != 0)
+        lab->on_event(lab->owner, &(struct lab_event){ .kind = kind, .lab = lab, .answer = answer });
     return 0;
 }
 

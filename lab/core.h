@@ -39,17 +39,21 @@ struct lab_behaviour {
     char imgcode[LAB_TEXT_MAX];
     double ip_limit;
     /* rules */
+    double day_limit, number_limit;
+    char hours[LAB_TEXT_MAX];
     double limits, duplicates, flood, concurrent, time_factor, max_lines;
     /* the clock of the account and its network */
     double time_s, speed;
     /* callbacks */
-    double callback_lost, callback_twice, callback_repeat_s, callback_attempts, callback_connections,
-        callback_timeout_ms;
+    double callback_statuses, callback_incoming, callback_lost, callback_twice, callback_repeat_s, callback_attempts,
+        callback_connections, callback_timeout_ms;
 };
 
 void lab_behaviour_init(struct lab_behaviour *b);
 /* The whole as one flat JSON object. */
 void lab_behaviour_read(const struct lab_behaviour *b, struct buf *out);
+/* "h1-h2", both may be NULL. False: it is something else. */
+bool lab_hours_read(const char *text, unsigned *out_from, unsigned *out_until);
 /* A partial flat object in; nothing changes when a key is unknown or a value out of range (ERR_SYNTAX, ERR_RANGE with a
  * sentence in why). */
 int lab_behaviour_write(struct lab_behaviour *b, const char *json, size_t len, char why[256]) MUST_CHECK;
@@ -100,13 +104,14 @@ enum {
 
 struct lab_message {
     uint64_t serial; /* counts from 1 over the life of the simulator: the "global id"; 0: slot empty */
-    char *strings;   /* owned: phone, id, sender, text, comment one after another, each with its NUL */
-    const char *phone, *id, *sender, *text, *comment; /* into strings */
+    char *strings;   /* owned: phone, id, sender, text, comment, extras one after another, each with its NUL */
+    const char *phone, *id, *sender, *text, *comment, *extras; /* into strings; extras: form encoded */
     int64_t accepted_ms, last_ms, due_ms, delay_ms;
     int64_t cost_e6;
     uint32_t heap_pos; /* place in the heap + 1, 0 = nothing is due */
     uint32_t chain;    /* next slot + 1 with the same index bucket */
     uint32_t link;     /* number of the short link in it, 0 = none */
+    uint32_t job;      /* that has sent it, 0 = none */
     int16_t status, final_status;
     int16_t after_status; /* follows the final one; LAB_NO_STATUS: none */
     uint16_t err, final_err;
@@ -185,10 +190,14 @@ struct lab_link {
     int64_t day;
 };
 
-struct lab_record { /* a contact, group, template, ... of methods_desk.c */
+struct lab_record { /* a contact, group, template, ... of records.h */
     uint32_t id;
     uint8_t kind;
-    char *form; /* owned: its fields, form encoded */
+    uint8_t error;              /* of a job's last send */
+    uint32_t runs;              /* of a job */
+    char *form;                 /* owned: its fields, form encoded */
+    int64_t created_ms, due_ms; /* due: a job's next send; INT64_MAX none */
+    char sms_id[48];            /* of a job's last send */
 };
 
 enum { LAB_ANSWERS_MAX = 1000, LAB_LINKS_MAX = 10000, LAB_RECORDS_MAX = 1000, LAB_ACCOUNTS_MAX = 16 };
@@ -233,8 +242,11 @@ struct lab {
     int64_t spent_e6;
     struct lab_record *records;
     uint32_t record_count, next_record;
-    struct lab *others; /* further accounts of the service, each with settings and messages of its own */
-    bool further;       /* one of those, not the first */
+    struct lab *others;  /* further accounts of the service, each with settings and messages of its own */
+    struct lab *first;   /* of all accounts; itself, if it is the first */
+    bool is_user;        /* made by users.php */
+    int64_t paid_e6;     /* by users.php */
+    int64_t jobs_due_ms; /* the next job; INT64_MAX none */
     unsigned under_way, status_under_way; /* requests without their answer: the transport counts them */
     struct lab_counters n;
     struct lab_posts posts;
@@ -310,6 +322,8 @@ int lab_waitcall(struct lab *lab, const char *phone, int64_t now_ms);
 struct lab_call {
     struct lab *lab; /* the account that asks */
     bool authorised;
+    bool internal; /* nobody has asked: a job, a code */
+    uint32_t job;  /* whose send it is; 0 none */
     const struct lab_request *request;
     struct http_params params; /* query and body together, text in UTF-8 */
     int fmt;                   /* 0..3 */
@@ -434,7 +448,7 @@ uint64_t lab_hash(const void *p, size_t len, uint64_t start);
 int lab_messages_init(struct lab_messages *m, size_t max) MUST_CHECK;
 void lab_messages_finish(struct lab_messages *m);
 struct lab_message_new {
-    const char *phone, *id, *sender, *text, *comment;
+    const char *phone, *id, *sender, *text, *comment, *extras;
     size_t text_len;
 };
 /* Takes the next slot (the oldest message goes; the caller has finished it). NULL when memory is out. */

@@ -140,8 +140,8 @@ struct lab_message *lab_message_add(struct lab_messages *m, const struct lab_mes
 {
     struct lab_message *message = &m->ring[m->next_serial % m->max];
     size_t phone_len = strlen(fresh->phone), id_len = strlen(fresh->id), sender_len = strlen(fresh->sender);
-    size_t comment_len = strlen(fresh->comment);
-    char *strings = malloc(phone_len + id_len + sender_len + fresh->text_len + comment_len + 5);
+    size_t comment_len = strlen(fresh->comment), extras_len = strlen(fresh->extras);
+    char *strings = malloc(phone_len + id_len + sender_len + fresh->text_len + comment_len + extras_len + 6);
 
     if (strings == NULL)
         return NULL;
@@ -159,6 +159,7 @@ struct lab_message *lab_message_add(struct lab_messages *m, const struct lab_mes
     message->sender = append(&at, fresh->sender, sender_len);
     message->text = append(&at, fresh->text, fresh->text_len);
     message->comment = append(&at, fresh->comment, comment_len);
+    message->extras = append(&at, fresh->extras, extras_len);
 
     uint32_t *bucket = &m->index[key_of(fresh->phone, fresh->id) & (m->index_size - 1)];
 

@@ -4,6 +4,7 @@
  * methods info.php, tinyurls.php, wait_call.php.
  */
 #include "lab/send.h"
+#include "lab/records.h"
 #include "lab/show.h"
 
 #include <stdio.h>
@@ -367,8 +368,8 @@ void lab_method_tinyurls(struct lab_call *call)
     (void)snprintf(today, sizeof today, "%u", link->day == day ? link->today : 0);
     (void)snprintf(yesterday, sizeof yesterday, "%u", link->day == day - 1 ? link->today : 0);
     (void)snprintf(shown, sizeof shown, "http://%.200s/t/%.64s%s%u",
-                   call->request->host != NULL ? call->request->host : "127.0.0.1", lab->further ? lab->b.login : "",
-                   lab->further ? "-" : "", n);
+                   call->request->host != NULL ? call->request->host : "127.0.0.1",
+                   lab->first != lab ? lab->b.login : "", lab->first != lab ? "-" : "", n);
 
     struct lab_field f[] = { { "id", "id", number, false },
                              { "cnt", "cnt", all, false },
@@ -382,6 +383,19 @@ void lab_method_tinyurls(struct lab_call *call)
 }
 
 /* ---- wait_call.php ---- */
+
+/* Money for one SMS at least: assumed. No price where no operator is known. */
+static int wait_call_error(struct lab *lab, const char *phone)
+{
+    int64_t price = 0;
+
+    if (desk_is_black(lab, phone, false))
+        return 5;
+    if (lab_operator_of(phone) == NULL)
+        return 6;
+    (void)lab_money_read(lab->b.price, &price);
+    return lab->balance_e6 < price ? 3 : 0;
+}
 
 void lab_method_wait_call(struct lab_call *call)
 {
@@ -397,6 +411,13 @@ void lab_method_wait_call(struct lab_call *call)
     }
     if (too_often(call, "wait_call", lab_call_hash(call), 50))
         return;
+
+    int error = wait_call_error(call->lab, phone);
+    if (error != 0) {
+        call->error_words = error == 5 ? "number is in the black list" : error == 6 ? "price is not available" : NULL;
+        lab_reply_error(call, error, NULL);
+        return;
+    }
     first = (size_t)(phone[strlen(phone) - 1] - '0') % ARRAY_LEN(numbers);
     switch (call->fmt) {
     case 0:

@@ -22,6 +22,7 @@ struct send_target { /* one number */
     int status, err;               /* of a refused one */
     int64_t cost_e6;
     struct lab_outcome outcome;
+    bool flood; /* above the rule for messages to one subscriber */
 };
 
 struct send_job {
@@ -35,6 +36,7 @@ struct send_job {
     int64_t period_ms, freq_ms; /* 0: not spread; freq only with period */
     uint32_t link;
     struct buf texts;
+    struct buf extras; /* what only some kinds have, form encoded */
     struct send_line *lines;
     size_t line_count, line_size;
     struct send_target *targets;
@@ -42,6 +44,8 @@ struct send_job {
 };
 
 void send_job_init(struct send_job *job, struct lab_call *call);
+/* send_extras.c: parameters that only some kinds of messages have, checked and noted in job->extras. 0 or the error. */
+int send_read_extras(struct send_job *job);
 /* Reads all parameters: 0 or the error to answer. */
 int send_read(struct send_job *job);
 /* Adds the numbers of a list separated by ',' or ';'. */

@@ -6,6 +6,7 @@
  * they survive its growth.
  */
 #include "lab/send.h"
+#include "lab/records.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -198,8 +199,8 @@ static void shorten_links(struct send_job *job, const char *s, size_t len, struc
             lab->links[lab->link_count] = (struct lab_link){ .url = strndup(s + i, n) };
             if (lab->links[lab->link_count].url != NULL) {
                 lab->link_count++;
-                buf_addf(out, "http://%.200s/t/%s%s%u", host, lab->further ? lab->b.login : "", lab->further ? "-" : "",
-                         lab->link_count);
+                buf_addf(out, "http://%.200s/t/%s%s%u", host, lab->first != lab ? lab->b.login : "",
+                         lab->first != lab ? "-" : "", lab->link_count);
                 job->link = lab->link_count;
                 i += n;
                 continue;
@@ -223,6 +224,22 @@ static size_t cut_to_parts(enum smpp_alphabet alphabet, const char *s, size_t le
             high = middle - 1;
     }
     return smpp_utf8_prefix(s, len, low);
+}
+
+/* A template with fl[1]=1 stands under every text. On a line of its own: assumed. */
+static void add_signature(struct lab *lab, struct buf *text)
+{
+    struct buf storage;
+
+    if (lab->record_count == 0 || text->len == 0)
+        return;
+    buf_init(&storage, RECORD_FORM_MAX);
+    const char *signature = desk_signature(lab, &storage);
+    if (signature != NULL) {
+        buf_addc(text, '\n');
+        buf_adds(text, signature);
+    }
+    buf_finish(&storage);
 }
 
 /* Takes one text into the job's buffer as line; 0 or the error to answer. */
@@ -276,6 +293,8 @@ static int take_text(struct send_job *job, const char *s, size_t len, struct sen
     } else {
         buf_add(&work, s, len);
     }
+    if (line->type == LAB_SMS || line->type == LAB_FLASH)
+        add_signature(call->lab, &work);
     if (translit != 0 && line->type != LAB_BINARY) {
         struct buf latin;
 
@@ -322,6 +341,24 @@ static int take_text(struct send_job *job, const char *s, size_t len, struct sen
 
 /* ---- targets ---- */
 
+static int add_group(struct send_job *job, size_t line, const char *number, size_t len)
+{
+    struct buf numbers;
+    char text[12], *end;
+    int error = 1;
+
+    if (len >= sizeof text)
+        return 1;
+    memcpy(text, number, len);
+    text[len] = '\0';
+    unsigned long id = strtoul(text, &end, 10);
+    buf_init(&numbers, SCRATCH_MAX);
+    if (*end == '\0' && id <= UINT32_MAX && desk_group(job->call->lab, (uint32_t)id, &numbers) && !numbers.failed)
+        error = send_add_targets(job, line, buf_text(&numbers), numbers.len);
+    buf_finish(&numbers);
+    return error;
+}
+
 static int add_target(struct send_job *job, size_t line, const char *s, size_t len)
 {
     enum lab_type type = job->lines[line].type;
@@ -336,9 +373,7 @@ static int add_target(struct send_job *job, size_t line, const char *s, size_t l
     if (len == 0)
         return 0;
     if ((s[0] == 'G' || s[0] == 'g') && len > 1 && s[1] >= '0' && s[1] <= '9') {
-        if (len == 2 && s[1] == '1')
-            return send_add_targets(job, line, job->call->lab->b.group1, strlen(job->call->lab->b.group1));
-        return 1; /* no such group */
+        return add_group(job, line, s + 1, len - 1);
     }
     if (job->target_count == (size_t)job->call->lab->b.max_lines)
         return 1;
@@ -354,7 +389,12 @@ static int add_target(struct send_job *job, size_t line, const char *s, size_t l
     t = &job->targets[job->target_count++];
     memset(t, 0, sizeof *t);
     t->line = (uint32_t)line;
-    if (lab_phone_read(s, len, t->phone)) {
+    if (type == LAB_MAIL && (memchr(s, '@', len) == NULL || s[0] == '@' || s[len - 1] == '@')) {
+        (void)lab_phone_read(s, len, t->phone);
+        t->status = LAB_INVALID;
+        t->err = 249;
+        t->refused = 7;
+    } else if (lab_phone_read(s, len, t->phone)) {
         t->op = lab_operator_of(t->phone);
     } else if (type != LAB_MAIL && type != LAB_TELEGRAM && type != LAB_SOC) {
         t->status = LAB_INVALID;
@@ -562,6 +602,9 @@ int send_read(struct send_job *job)
         if (lab_flag(call, kinds[i].flag))
             job->type = kinds[i].type;
     }
+    error = send_read_extras(job);
+    if (error != 0)
+        return error;
     if (list != NULL && list->len > 0)
         return take_list(job, list->value, list->len);
 
@@ -583,6 +626,7 @@ int send_read(struct send_job *job)
 void send_job_finish(struct send_job *job)
 {
     buf_finish(&job->texts);
+    buf_finish(&job->extras);
     free(job->lines);
     free(job->targets);
 }
@@ -591,4 +635,5 @@ void send_job_init(struct send_job *job, struct lab_call *call)
 {
     *job = (struct send_job){ .call = call };
     buf_init(&job->texts, SCRATCH_MAX);
+    buf_init(&job->extras, 16 << 10);
 }

@@ -101,6 +101,34 @@ test('a script may hold several accounts', async () => {
   rmSync(path.dirname(file), { recursive: true });
 });
 
+test('a job sends at its time to a group, and once more where it failed', async () => {
+  const id = async (method, fields) => {
+    const text = await sys(simulator.url, method, { add: '1', ...fields });
+    assert.match(text, /^\d+$/);
+    return text;
+  };
+  const group = await sys(simulator.url, 'phones', { add_group: '1', name: 'Friends' });
+  for (const phone of ['79161230001', '79000001006']) await id('phones', { phone, grp: group });
+  const template = await id('templates', { name: 'News', msg: 'Новости дня' });
+  const job = await id('jobs', { name: 'Morning', phones: `G${group}`, tpl: template, time: '+60', id: 'job-1', mes2: 'Ещё раз' });
+  assert.match(await sys(simulator.url, 'jobs', { get: '1', id: job }), /,0,,0$/); // it has not run
+  assert.equal((await simulator.get('/lab/messages?id=job-1')).items.length, 0);
+  await simulator.behave({ time_s: (await simulator.get('/lab/behaviour')).time_s + 3700 });
+  await until('all have ended, one of them twice', () => callbacks.filter((c) => c.id === 'job-1').length === 3);
+  const texts = (await simulator.get('/lab/messages?id=job-1')).items.map(({ phone, text }) => `${phone} ${text}`).sort();
+  assert.deepEqual(texts, ['79000001006 Ещё раз', '79000001006 Новости дня', '79161230001 Новости дня']);
+  assert.match(await sys(simulator.url, 'jobs', { get: '1', id: job }), /,1,job-1,0$/);
+});
+
+test('a subclient sends for the money it was given', async () => {
+  assert.match(await sys(simulator.url, 'users', { add: '1', user: 'sub', password: 'pw' }), /^\d+$/);
+  const asSub = { login: 'sub', psw: 'pw' };
+  assert.equal(await sys(simulator.url, 'send', { ...asSub, phones: '79161234573', mes: 'a', id: '1' }), '1,-3');
+  assert.equal(await sys(simulator.url, 'users', { pay: '1', user: 'sub', sum: '5' }), 'OK');
+  assert.equal(await sys(simulator.url, 'send', { ...asSub, phones: '79161234573', mes: 'b', id: '2', cost: '3' }), '2,1,1.65,3.35');
+  assert.equal(await sys(simulator.url, 'users', { get_stat: '1', user: 'sub' }), 'sub,1,1.65,5,RUR');
+});
+
 test('curl sends a form in parts', async () => {
   const { stdout } = await curl(['-s', '-F', 'login=alex', '-F', 'psw=123', '-F', 'phones=79161234569', '-F', 'mes=Hello', '-F', 'fmt=1', '-F', 'id=7',
     `${simulator.url}/sys/send.php`]);

@@ -28,6 +28,8 @@ static const char *const paths[] = { "/sys/send.php", "/sys/templates.php", "/sy
                                      "/sys/get.php",  "/sys/info.php",      "/sys/tinyurls.php", "/sys/wait_call.php",
                                      "/rest/send/",   "/lab/messages",      "/lab/behaviour",    "/lab/incoming",
                                      "/t/1",          "/sys/soap.php",      "/sys/jobs.php",     "/sys/phones.php" };
+/* the last of them stands for four */
+static const char *const desks[] = { "/sys/senders.php", "/sys/phones.php", "/sys/users.php", "/sys/op_templates.php" };
 static const char *const types[] = { "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
                                      "application/json", NULL };
 
@@ -58,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     line = strcspn(text, "\n");
     (void)snprintf(query, size + 64, "apikey=lab&fmt=%u&%.*s", data[0] >> 6, (int)line, text);
     request.method = (data[0] & 0x10) != 0 ? "PUT" : "GET";
-    request.path = paths[data[0] & 15];
+    request.path = (data[0] & 15) == 15 ? desks[data[1] & 3] : paths[data[0] & 15];
     request.content_type = types[data[0] >> 4 & 3];
     request.query = query;
     request.body = line < size - 1 ? text + line + 1 : "";
