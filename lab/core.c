@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 enum { REPLY_MAX = 8 << 20, MAX_MESSAGES = 500000 };
 
@@ -556,6 +557,26 @@ static void not_found(struct lab_reply *reply)
     buf_adds(&reply->body, "404 Not Found\n");
 }
 
+void lab_link_age(const struct lab *lab, struct lab_link *link, int64_t now_ms)
+{
+    time_t local = (time_t)(now_ms / 1000 + (int64_t)(lab->b.timezone_h * 3600));
+    int64_t day = local / 86400, month = 0;
+    struct tm tm;
+
+    if (gmtime_r(&local, &tm) != NULL)
+        month = tm.tm_year * 12 + tm.tm_mon;
+    if (day != link->day) {
+        link->yesterday = day == link->day + 1 ? link->today : 0;
+        link->today = 0;
+        link->day = day;
+    }
+    if (month != link->month) {
+        link->month_before = month == link->month + 1 ? link->month_clicks : 0;
+        link->month_clicks = 0;
+        link->month = month;
+    }
+}
+
 /* A short link is followed: counted, and the message it came with becomes "link clicked". Links of further accounts have
  * the login before their number: /t/bob-1. */
 static void follow_link(struct lab *lab, const struct lab_request *request, struct lab_reply *reply)
@@ -575,11 +596,11 @@ static void follow_link(struct lab *lab, const struct lab_request *request, stru
 
     struct lab_link *link = &lab->links[n - 1];
     struct lab_message *message = lab_message_by_serial(&lab->messages, link->message);
-    int64_t day = request->now_ms / 86400000;
 
+    lab_link_age(lab, link, request->now_ms);
     link->clicks++;
-    link->today = link->day == day ? link->today + 1 : 1;
-    link->day = day;
+    link->today++;
+    link->month_clicks++;
     if (message != NULL && message->status == LAB_DELIVERED) {
         message->status = LAB_CLICKED;
         message->last_ms = request->now_ms;

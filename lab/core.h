@@ -120,6 +120,7 @@ struct lab_message {
     uint8_t odd;
     uint8_t phase; /* 0 not yet at the operator, 1 there, 2 final, 3 nothing more */
     bool deleted;
+    bool refused; /* never sent, never paid */
 };
 
 enum { LAB_NO_STATUS = -100 };
@@ -186,8 +187,9 @@ struct lab_answer { /* a subscriber's message or confirming call, for get_answer
 struct lab_link {
     char *url;        /* owned */
     uint64_t message; /* serial */
-    uint32_t clicks, today;
-    int64_t day;
+    /* clicks: all; on the day of the last one and the day before; in its month and the one before */
+    uint32_t clicks, today, yesterday, month_clicks, month_before;
+    int64_t day, month; /* of the last one, in the account's zone */
 };
 
 struct lab_record { /* a contact, group, template, ... of records.h */
@@ -314,6 +316,8 @@ int lab_settings_write(struct lab *lab, const char *json, size_t len, char why[2
 /* A subscriber's message; calls on_event. */
 int lab_incoming(struct lab *lab, const char *phone, const char *to, const char *text, const char *sms_id,
                  int64_t now_ms);
+/* Moves the counters of a short link's days and months on to `now_ms`. */
+void lab_link_age(const struct lab *lab, struct lab_link *link, int64_t now_ms);
 /* The confirming call of a subscriber. */
 int lab_waitcall(struct lab *lab, const char *phone, int64_t now_ms);
 

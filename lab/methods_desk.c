@@ -492,6 +492,8 @@ static void with_record(struct lab_call *call, const struct operation *op)
     struct lab_record *r = find(call, op);
 
     if (r == NULL) {
+        if (op->kind == TEMPLATE)
+            call->fmt = 0; /* recorded so: this error is text whatever fmt says [smsc-api 1.4] */
         answer(call, op->kind == USER ? 6 : 3);
         return;
     }

@@ -74,18 +74,22 @@ static void get_messages(struct lab_call *call)
     struct lab_messages *m = &call->lab->messages;
     const char *phones = lab_param(call, "phone");
     int64_t from = 0, until = INT64_MAX;
-    long count, before;
-    bool first = true;
+    long count, before, format;
+    bool first = true, mail;
 
     /* absent cnt: the latest one when a number is named, as in the documents' example, else all it may be */
     if (lab_param_number(call, "cnt", 1000000, phones[0] != '\0' ? 1 : HISTORY_MAX, &count) != 0 ||
-        lab_param_number(call, "prev_id", INT32_MAX, 0, &before) != 0 || !day_of(call, "start", &from) ||
-        !day_of(call, "end", &until)) {
+        lab_param_number(call, "prev_id", INT32_MAX, 0, &before) != 0 ||
+        lab_param_number(call, "format", 8, 0, &format) != 0 || (format != 0 && format != 8) ||
+        !day_of(call, "start", &from) || !day_of(call, "end", &until)) {
         lab_reply_error(call, 1, NULL);
         return;
     }
     if (until != INT64_MAX)
         until += 86400000;
+    mail = format == 8 || lab_param(call, "email")[0] != '\0'; /* else SMS and their kin */
+    if (mail)
+        phones = lab_param(call, "email");
     if (count > HISTORY_MAX || count == 0)
         count = HISTORY_MAX;
     lab_list_begin(call->out, call->fmt, "list");
@@ -97,7 +101,7 @@ static void get_messages(struct lab_call *call)
         if (message == NULL)
             break; /* the ring holds none older, or the id lies in the future */
         if (message->deleted || message->accepted_ms < from || message->accepted_ms >= until ||
-            !phone_wanted(phones, message->phone))
+            (message->type == LAB_MAIL) != mail || !phone_wanted(phones, message->phone))
             continue;
         show_open(&show, call->lab, message);
         lab_list_item(call->out, call->fmt, first, "sms", fields, show_fields(&show, order, fields));
@@ -159,22 +163,52 @@ static void get_answers(struct lab_call *call)
     lab_list_end(call->out, call->fmt, "sms_answers");
 }
 
+/* What was sent from one day to another, as far back as messages are kept. */
+static void sum_between(const struct lab_call *call, int64_t from_ms, int64_t until_ms, uint64_t *out_sms,
+                        int64_t *out_cost_e6)
+{
+    struct lab_messages *m = &call->lab->messages;
+
+    *out_sms = 0;
+    *out_cost_e6 = 0;
+    for (uint64_t serial = m->next_serial - 1; serial > 0; serial--) {
+        const struct lab_message *message = lab_message_by_serial(m, serial);
+
+        if (message == NULL)
+            break;
+        if (message->accepted_ms < from_ms || message->accepted_ms >= until_ms || message->refused)
+            continue;
+        *out_sms += message->parts;
+        *out_cost_e6 += message->cost_e6;
+    }
+}
+
 static void get_stat(struct lab_call *call)
 {
-    char count[24], credit[32];
-    struct lab_field fields[5] = { { "login", "login", call->lab->b.login, false },
+    struct lab *lab = call->lab;
+    char count[24], credit[32], debit[32];
+    struct lab_field fields[5] = { { "login", "login", lab->b.login, false },
                                    { "sms", "sms", count, false },
                                    { "credit", "credit", credit, false },
-                                   { "debit", "debit", "0", false },
-                                   { "currency", "currency", call->lab->b.currency, false } };
-    int64_t ignored = 0;
+                                   { "debit", "debit", debit, false },
+                                   { "currency", "currency", lab->b.currency, false } };
+    int64_t from_ms = 0, until_ms = INT64_MAX, cost_e6 = lab->spent_e6;
+    uint64_t sms = lab->n.parts;
 
-    if (!day_of(call, "start", &ignored) || !day_of(call, "end", &ignored)) {
+    if (!day_of(call, "start", &from_ms) || !day_of(call, "end", &until_ms)) {
         lab_reply_error(call, 1, NULL);
         return;
     }
-    (void)snprintf(count, sizeof count, "%llu", (unsigned long long)call->lab->n.parts);
-    lab_money(call->lab->spent_e6, credit);
+    if (until_ms != INT64_MAX)
+        until_ms += 86400000;
+    if (from_ms != 0 || until_ms != INT64_MAX)
+        sum_between(call, from_ms, until_ms, &sms, &cost_e6);
+    bool second = lab_flag(call, "balance2"); /* the second balance: nothing has ever been paid from it */
+    (void)snprintf(count, sizeof count, "%llu", second ? 0ull : (unsigned long long)sms);
+    lab_money(second ? 0 : cost_e6, credit);
+    lab_money(second ? 0 : lab->paid_e6, debit);
+    if (!lab_flag(call, "mycur"))
+        fields[4].value = "RUR"; /* the service's own; mycur=1 the account's */
     lab_list_begin(call->out, call->fmt, "list");
     lab_list_item(call->out, call->fmt, true, "stat", fields, 5);
     lab_list_end(call->out, call->fmt, "list");
@@ -201,6 +235,37 @@ static void get_mega_accounts(struct lab_call *call)
     lab_list_begin(call->out, call->fmt, "accounts");
     lab_list_item(call->out, call->fmt, true, "account", fields, ARRAY_LEN(fields));
     lab_list_end(call->out, call->fmt, "accounts");
+}
+
+/* Operators whose price is not that of their country: each mccmnc once. */
+static void add_codes(struct lab_call *call, int64_t price_e6)
+{
+    size_t count;
+    const struct lab_operator *ops = lab_operators(&count);
+    const struct lab_operator *zone = NULL;
+    bool first = true;
+
+    for (size_t i = 0; i < count; i++) {
+        char mccmnc[12], cost[32];
+        bool seen = false;
+
+        if (zone == NULL || strcmp(zone->country, ops[i].country) != 0)
+            zone = &ops[i];
+        for (size_t k = 0; k < i; k++)
+            seen = seen || (strcmp(ops[k].mcc, ops[i].mcc) == 0 && strcmp(ops[k].mnc, ops[i].mnc) == 0);
+        if (seen || ops[i].price_share == zone->price_share)
+            continue;
+        (void)snprintf(mccmnc, sizeof mccmnc, "%s%s", ops[i].mcc, ops[i].mnc);
+        lab_money(price_e6 / 100 * ops[i].price_share, cost);
+
+        struct lab_field f[] = { { "mccmnc", "mccmnc", mccmnc, false }, { "cost", "cost", cost, false } };
+
+        if (call->fmt == 2)
+            buf_addf(call->out, "<mccmnc cost=\"%s\">%s</mccmnc>\n", cost, mccmnc);
+        else
+            lab_list_item(call->out, call->fmt, first && call->fmt == 3, "code", f, ARRAY_LEN(f));
+        first = false;
+    }
 }
 
 /* One price zone per country of the network's table. */
@@ -247,18 +312,23 @@ static void get_price(struct lab_call *call)
             lab_list_item(out, call->fmt, zone == 1, "zone", f, ARRAY_LEN(f));
         }
     }
+    if (call->fmt < 2)
+        buf_adds(out, call->fmt == 1 ? "\n" : "");
+    else
+        buf_adds(out, call->fmt == 2 ? "</zones>\n<codes>\n" : "],\n\"codes\": [");
+    add_codes(call, price);
     switch (call->fmt) {
     case 0:
         buf_addf(out, "\nmail = %s", mail);
         break;
-    case 1: /* an account without individual tariffs: the part between the blank lines is empty */
-        buf_addf(out, "\n\n\n%s", mail);
+    case 1:
+        buf_addf(out, "\n\n%s", mail);
         break;
     case 2:
-        buf_addf(out, "</zones>\n<codes>\n</codes>\n<mail>%s</mail>\n</price>", mail);
+        buf_addf(out, "</codes>\n<mail>%s</mail>\n</price>", mail);
         break;
     default:
-        buf_addf(out, "],\n\"codes\": [],\n\"mail\": \"%s\"\n}", mail);
+        buf_addf(out, "],\n\"mail\": \"%s\"\n}", mail);
         break;
     }
 }
@@ -338,7 +408,7 @@ void lab_method_tinyurls(struct lab_call *call)
 {
     struct lab *lab = call->lab;
     const char *url = lab_param(call, "link");
-    const struct lab_link *link = NULL;
+    struct lab_link *link = NULL;
     long id;
     uint32_t n;
 
@@ -360,23 +430,26 @@ void lab_method_tinyurls(struct lab_call *call)
         return;
     }
 
-    char number[12], all[12], today[12], yesterday[12], shown[400];
-    int64_t day = call->now_ms / 86400000;
+    char counts[6][12], shown[400];
 
-    (void)snprintf(number, sizeof number, "%u", n);
-    (void)snprintf(all, sizeof all, "%u", link->clicks);
-    (void)snprintf(today, sizeof today, "%u", link->day == day ? link->today : 0);
-    (void)snprintf(yesterday, sizeof yesterday, "%u", link->day == day - 1 ? link->today : 0);
+    lab_link_age(lab, link, call->now_ms);
+
+    const uint32_t values[6] = {
+        n, link->clicks, link->month_clicks, link->today, link->yesterday, link->month_before
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+        (void)snprintf(counts[i], sizeof counts[i], "%u", values[i]);
     (void)snprintf(shown, sizeof shown, "http://%.200s/t/%.64s%s%u",
                    call->request->host != NULL ? call->request->host : "127.0.0.1",
                    lab->first != lab ? lab->b.login : "", lab->first != lab ? "-" : "", n);
 
-    struct lab_field f[] = { { "id", "id", number, false },
-                             { "cnt", "cnt", all, false },
-                             { "cnt_mon", "cnt_mon", all, false },
-                             { "cnt_day", "cnt_day", today, false },
-                             { "cnt_yes", "cnt_yes", yesterday, false },
-                             { "cnt_pmon", "cnt_pmon", "0", false },
+    struct lab_field f[] = { { "id", "id", counts[0], false },
+                             { "cnt", "cnt", counts[1], false },
+                             { "cnt_mon", "cnt_mon", counts[2], false },
+                             { "cnt_day", "cnt_day", counts[3], false },
+                             { "cnt_yes", "cnt_yes", counts[4], false },
+                             { "cnt_pmon", "cnt_pmon", counts[5], false },
                              { "link", "link", shown, false } };
 
     lab_record_write(call->out, call->fmt, "result", f, ARRAY_LEN(f));

@@ -200,6 +200,7 @@ static void record(struct send_job *job, const struct send_target *t)
     message->after_status = LAB_NO_STATUS;
     if (job->link != 0 && job->link <= LAB_LINKS_MAX)
         lab->links[job->link - 1].message = message->serial;
+    message->refused = t->refused != 0;
     if (t->refused != 0) {
         message->status = message->final_status = (int16_t)t->status;
         message->err = message->final_err = (uint16_t)t->err;

@@ -22,6 +22,7 @@ static void records_are_added_changed_listed_and_deleted(void **state)
     assert_string_equal(ask("templates", AUTH "add=1&name=Hi&msg=Hello&fl[1]=0&fmt=1"), "2");
     assert_string_equal(ask("templates", AUTH "get=1&fmt=1"), "2,Hi,Hello,,,0");
     assert_non_null(strstr(ask("templates", AUTH "get=1&fmt=3"), "\"message\": \"Hello\""));
+    assert_string_equal(ask("templates", AUTH "del=1&id=9&fmt=3"), "ERROR = 3 (record not found)"); /* text: recorded */
     assert_string_equal(ask("op_templates", AUTH "add=1&sender=SHOP&msg=Code&mts_srv=1&fmt=1"), "3");
     assert_string_equal(ask("op_templates", AUTH "get=1&fmt=1"), "3,SHOP,Code,1,,,,,,,");
 }

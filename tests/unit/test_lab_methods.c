@@ -61,6 +61,25 @@ static void a_deleted_message_is_not_sent(void **state)
     assert_int_equal(event_count, 0);
 }
 
+static void clicks_are_counted_by_day_and_month(void **state)
+{
+    UNUSED(state);
+    now_ms = 1477864800000; /* 31.10.2016 01:00 in Moscow */
+    (void)ask("send", AUTH "phones=79161234567&mes=see http://a.example/x&tinyurl=1&id=5");
+    let_pass(1000);
+    for (int i = 0; i < 2; i++)
+        (void)ask_full("/t/1", "", NULL, "", 0, 0);
+    assert_string_equal(ask("status", AUTH "phone=79161234567&id=5&fmt=1"), "4,1477864801,0"); /* link clicked */
+    let_pass(86400000);
+    (void)ask_full("/t/1", "", NULL, "", 0, 0);
+    /* all, this month, today, yesterday, the month before */
+    assert_string_equal(ask("tinyurls", AUTH "get=1&id=1&fmt=1"), "1,3,1,1,2,2,http://lab.example/t/1");
+    let_pass(86400000);
+    assert_string_equal(ask("tinyurls", AUTH "get=1&link=http://a.example/x&fmt=1"),
+                        "1,3,1,0,1,2,http://lab.example/t/1");
+    assert_string_equal(ask("tinyurls", AUTH "get=1&id=2&fmt=1"), "0,-3");
+}
+
 static void balance_has_its_limit(void **state)
 {
     UNUSED(state);
@@ -92,7 +111,23 @@ static void history_incoming_and_tariffs(void **state)
     assert_string_equal(ask("get", AUTH "get_answers=1&fmt=3&after_id=1"), "[]");
     assert_string_equal(ask("get", AUTH "get_answers=1&fmt=2&after_id=1"), "<sms_answers>\n</sms_answers>");
     assert_string_equal(ask("get", AUTH "get_stat=1&fmt=1"), "alex,1,1.65,0,RUR");
-    assert_non_null(strstr(ask("get", AUTH "get_price=1&fmt=3"), "\"codes\": [],\n\"mail\": \"0.3\"\n}"));
+    assert_string_equal(ask("get", AUTH "get_stat=1&fmt=1&start=18.10.2016&end=18.10.2016"), "alex,1,1.65,0,RUR");
+    assert_string_equal(ask("get", AUTH "get_stat=1&fmt=1&start=19.10.2016&mycur=1"), "alex,0,0,0,RUR");
+    assert_string_equal(ask("get", AUTH "get_stat=1&fmt=1"), "0,-9"); /* three, identical or not */
+    assert_non_null(strstr(ask("get", AUTH "get_price=1&fmt=3"),
+                           "\"codes\": [{\n\"mccmnc\": \"25001\",\n\"cost\": \"1.65\"\n},{\n"));
+    assert_non_null(strstr(last_reply, "}],\n\"mail\": \"0.3\"\n}"));
+    assert_non_null(strstr(ask("get", AUTH "get_price=1&fmt=0"), "\nmccmnc = 25001, cost = 1.65\n"));
+    assert_non_null(strstr(last_reply, "\nmail = 0.3"));
+    assert_non_null(strstr(ask("get", AUTH "get_price=1&fmt=1"), "\n\n25001,1.65\n"));
+    assert_non_null(strstr(last_reply, "\n\n0.3"));
+    assert_non_null(strstr(ask("get", AUTH "get_price=1&fmt=2"), "<codes>\n<mccmnc cost=\"1.65\">25001</mccmnc>\n"));
+    assert_non_null(strstr(last_reply, "</codes>\n<mail>0.3</mail>\n</price>"));
+    (void)ask("send", AUTH "mail=1&phones=a@example.org&mes=x&subj=S&sender=me@example.org&id=8");
+    assert_non_null(strstr(ask("get", AUTH "get_messages=1&fmt=1&format=8"), ",a@example.org,"));
+    assert_non_null(strstr(ask("get", AUTH "get_messages=1&fmt=1&email=a@example.org"), ",a@example.org,"));
+    assert_null(strstr(ask("get", AUTH "get_messages=1&fmt=1"), "example.org"));
+    assert_string_equal(ask("get", AUTH "get_messages=1&fmt=1&format=3"), "0,-1");
     assert_non_null(strstr(ask("get", AUTH "get_mega_accounts=1&fmt=2"), "<number>1001</number>"));
     assert_string_equal(ask("get", AUTH "fmt=1"), "0,-1");
     assert_string_equal(ask("info", AUTH "get_operator=1&phone=79161234567&fmt=1&charset=utf-8"),
@@ -351,6 +386,7 @@ int main(void)
         T(many_statuses_at_once),
         T(five_statuses_at_once_are_too_many),
         T(a_deleted_message_is_not_sent),
+        T(clicks_are_counted_by_day_and_month),
         T(balance_has_its_limit),
         T(history_incoming_and_tariffs),
         T(callbacks_are_forms_with_hashes),

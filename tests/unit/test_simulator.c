@@ -17,7 +17,7 @@ static struct simulator *sim;
 static struct http_server *handler;
 static struct http_client *client;
 static uint16_t sim_port, handler_port;
-static int replies, last_status, callbacks, handler_status;
+static int replies, last_status, callbacks, handler_status, handler_always;
 static enum http_outcome last_outcome;
 static char last_body[65536], last_callback[8192];
 static bool timed_out;
@@ -28,7 +28,7 @@ static void on_handler(void *owner, struct http_exchange *exchange, const struct
     UNUSED(owner);
     callbacks++;
     (void)snprintf(last_callback, sizeof last_callback, "%.*s", (int)request->body_len, request->body);
-    http_reply(exchange, handler_status, "text/plain", "", 0);
+    http_reply(exchange, handler_always != 0 ? handler_always : handler_status, "text/plain", "", 0);
     handler_status = 200;
 }
 
@@ -80,6 +80,7 @@ static int setup(void **state)
 
     UNUSED(state);
     handler_status = 200;
+    handler_always = 0;
     replies = callbacks = 0;
     assert_int_equal(0, uv_loop_init(&loop));
     (void)uv_timer_init(&loop, &guard);
@@ -99,6 +100,13 @@ static int teardown(void **state)
     uv_close((uv_handle_t *)&guard, NULL);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);
+}
+
+static void set(const char *login, const char *json)
+{
+    char why[256];
+
+    assert_int_equal(0, simulator_behaviour_write(sim, login, json, strlen(json), why));
 }
 
 #define SEND "login=alex&psw=123&fmt=3&charset=utf-8&"
@@ -129,6 +137,25 @@ static void a_callback_answered_500_is_repeated(void **state)
     until(&callbacks, 2);
     assert_string_equal(first, last_callback);
     assert_non_null(strstr(ask("GET", "/lab/callbacks", ""), "\"repeated\": 1,"));
+}
+
+static void a_callback_is_tried_fifty_times_unless_it_is_404(void **state)
+{
+    UNUSED(state);
+    /* every four minutes: 0.24 ms here */
+    set("", "{\"time_factor\": 1000000, \"delay_min_ms\": 0, \"delay_max_ms\": 0}");
+    handler_always = 500;
+    (void)ask("POST", "/sys/send.php", SEND "id=6&phones=79000000001&mes=a");
+    until(&callbacks, 50);
+    while (strstr(ask("GET", "/lab/callbacks", ""), "\"given_up\": 1,") == NULL)
+        assert_true(callbacks <= 50);
+    assert_int_equal(50, callbacks);
+    handler_always = 404;
+    (void)ask("POST", "/sys/send.php", SEND "id=7&phones=79000000001&mes=b");
+    until(&callbacks, 51);
+    while (strstr(ask("GET", "/lab/callbacks", ""), "\"not_found\": 1,") == NULL)
+        assert_int_equal(51, callbacks);
+    assert_non_null(strstr(ask("GET", "/lab/callbacks", ""), "\"waiting_for_repeat\": 0,"));
 }
 
 static void faults_reach_the_client(void **state)
@@ -164,13 +191,6 @@ static void a_late_reply_comes_and_may_be_abandoned(void **state)
     request.body_len = strlen(request.body);
     assert_int_equal(0, http_client_send(client, &request, on_reply, NULL, 0));
     until(&callbacks, 2); /* it was accepted */
-}
-
-static void set(const char *login, const char *json)
-{
-    char why[256];
-
-    assert_int_equal(0, simulator_behaviour_write(sim, login, json, strlen(json), why));
 }
 
 static void bodies_travel_slowly_both_ways(void **state)
@@ -238,13 +258,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(a_send_is_answered_and_its_status_called_back),
-        T(a_callback_answered_500_is_repeated),
-        T(faults_reach_the_client),
-        T(a_late_reply_comes_and_may_be_abandoned),
-        T(bodies_travel_slowly_both_ways),
-        T(each_account_has_its_own_way_of_calling_back),
-        T(subscribers_write),
+        T(a_send_is_answered_and_its_status_called_back),    T(a_callback_answered_500_is_repeated),
+        T(a_callback_is_tried_fifty_times_unless_it_is_404), T(faults_reach_the_client),
+        T(a_late_reply_comes_and_may_be_abandoned),          T(bodies_travel_slowly_both_ways),
+        T(each_account_has_its_own_way_of_calling_back),     T(subscribers_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
