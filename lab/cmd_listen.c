@@ -158,11 +158,13 @@ int lab_cmd_listen(int argc, char **argv)
     double count = 0;
     bool transceiver = false;
     struct smpp_client_opts opts = { 0 };
+    struct esme_bind bind = { 0 };
     const struct option_row rows[] = {
         { "--url", "URL", OPTION_TEXT, &url, 0, 0, "smpp[s]://id:password@host:port (" ESME_URL ")" },
         ESME_TLS_ROWS(opts),
         { "--count", "N", OPTION_NUMBER, &count, 0, 1e15, "end after so many lines (0: never)" },
         { "--transceiver", NULL, OPTION_FLAG, &transceiver, 0, 0, "bind as a transceiver" },
+        ESME_BIND_ROWS(bind),
     };
     int status = options_read(&help, rows, ARRAY_LEN(rows), argc, argv);
     struct listener *l;
@@ -173,6 +175,8 @@ int lab_cmd_listen(int argc, char **argv)
         return status;
     if (smpp_url_read(url, storage, &opts) != 0)
         return usage_error(&help, "--url must look like smpp://id:password@host:port, got \"%s\"", url);
+    if (!esme_bind_apply(&bind, &opts))
+        return usage_error(&help, "--smpp-version must be 3.3, 3.4 or 5.0, got \"%s\"", bind.version);
     l = calloc(1, sizeof *l);
     if (l == NULL || uv_loop_init(&l->loop) != 0) {
         free(l);

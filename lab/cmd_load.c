@@ -49,6 +49,7 @@ struct load {
     unsigned bind_count, bound, closed;
     const char *to, *from, *text_pattern;
     struct esme_text text;
+    struct esme_fields fields;
     bool text_varies, receipts_wanted, json, quiet;
     double rate;
     uint64_t count; /* to send, 0 = until stopped */
@@ -131,6 +132,7 @@ static bool send_one(struct load *l, struct bind *b, uint64_t now_ns)
         used = &varied;
     }
     pdu.sm.data_coding = used->data_coding;
+    esme_fields_apply(&l->fields, &pdu.sm);
     esme_put_text(&pdu, (const uint8_t *)buf_text(&used->bytes), used->bytes.len);
     err = smpp_client_send(b->client, &pdu, now_ns);
     if (l->text_varies)
@@ -443,6 +445,8 @@ int lab_cmd_load(int argc, char **argv)
     double binds = 1, window = 10, rate = 0, count = 1000, seconds = 0;
     bool receipts = false, json = false, quiet = false;
     struct smpp_client_opts opts = { 0 };
+    struct esme_bind bind = { 0 };
+    struct esme_fields fields = ESME_FIELDS_NONE;
     const struct option_row rows[] = {
         { "--url", "URL", OPTION_TEXT, &url, 0, 0, "smpp[s]://id:password@host:port (" ESME_URL ")" },
         ESME_TLS_ROWS(opts),
@@ -457,6 +461,8 @@ int lab_cmd_load(int argc, char **argv)
         { "--to", "PATTERN", OPTION_TEXT, &to, 0, 0, "destination (7916#######)" },
         { "--json", NULL, OPTION_FLAG, &json, 0, 0, "the result as one JSON object on stdout" },
         { "--quiet", NULL, OPTION_FLAG, &quiet, 0, 0, "no progress on stderr" },
+        ESME_BIND_ROWS(bind),
+        ESME_FIELD_ROWS(fields),
     };
     int status = options_read(&help, rows, ARRAY_LEN(rows), argc, argv);
     char storage[512];
@@ -468,9 +474,12 @@ int lab_cmd_load(int argc, char **argv)
         return usage_error(&help, "--url must look like smpp://id:password@host:port, got \"%s\"", url);
     if (to[0] == '\0' || strlen(to) >= 21 || strlen(from) >= 21)
         return usage_error(&help, "--to and --from have at most 20 characters, and --to at least one");
+    if (!esme_bind_apply(&bind, &opts))
+        return usage_error(&help, "--smpp-version must be 3.3, 3.4 or 5.0, got \"%s\"", bind.version);
     l = calloc(1, sizeof *l);
     if (l == NULL)
         return 1;
+    l->fields = fields;
     l->bind_count = (unsigned)binds;
     l->binds = calloc(l->bind_count, sizeof *l->binds);
     l->to = to;

@@ -38,7 +38,8 @@ struct sender {
     const char *from, *to;
     struct esme_text text;
     enum long_way way;
-    bool wait, json;
+    bool wait;
+    struct esme_fields fields;
     unsigned reference;
     struct part parts[PARTS_MAX];
     unsigned sent, answered, accepted, receipts;
@@ -101,6 +102,7 @@ static void submit(struct sender *s, const uint8_t *bytes, size_t len, unsigned 
         smpp_udh_write_part(&body, (uint8_t)s->reference, total8, number8);
     }
     buf_add(&body, bytes, len);
+    esme_fields_apply(&s->fields, &pdu.sm);
     esme_put_text(&pdu, (const uint8_t *)buf_text(&body), body.len);
     if (total > 1 && s->way == LONG_SAR) {
         (void)smpp_tlv_add(&pdu, TAG_SAR_MSG_REF_NUM, reference, 2);
@@ -244,13 +246,16 @@ static void on_limit(uv_timer_t *timer)
 int lab_cmd_send(int argc, char **argv)
 {
     static const struct smpp_client_ops ops = { on_bound, on_response, on_deliver, on_room, on_closed };
-    const char *to = NULL, *text = NULL, *from = "", *url = ESME_URL, *way = "payload";
+    const char *to = NULL, *text = NULL, *hex = NULL, *from = "", *url = ESME_URL, *way = "payload";
     bool wait = false, flash = false;
     double timeout = 60;
     struct smpp_client_opts opts = { 0 };
+    struct esme_bind bind = { 0 };
+    struct esme_fields fields = ESME_FIELDS_NONE;
     const struct option_row rows[] = {
         { "--to", "NUMBER", OPTION_TEXT, &to, 0, 0, "destination (needed)" },
-        { "--text", "TEXT", OPTION_TEXT, &text, 0, 0, "UTF-8 (needed)" },
+        { "--text", "TEXT", OPTION_TEXT, &text, 0, 0, "UTF-8 (needed, or --hex)" },
+        { "--hex", "HEX", OPTION_TEXT, &hex, 0, 0, "octets as they are, data_coding 4; with a header: --esm-class 64" },
         { "--from", "NAME", OPTION_TEXT, &from, 0, 0, "sender: a number or a name; none: the account's" },
         { "--url", "URL", OPTION_TEXT, &url, 0, 0, "smpp[s]://id:password@host:port (" ESME_URL ")" },
         ESME_TLS_ROWS(opts),
@@ -258,6 +263,8 @@ int lab_cmd_send(int argc, char **argv)
         { "--timeout", "S", OPTION_NUMBER, &timeout, 0.001, 86400, "seconds for everything (60)" },
         { "--flash", NULL, OPTION_FLAG, &flash, 0, 0, "message class 0" },
         { "--long", "WAY", OPTION_TEXT, &way, 0, 0, "payload, udh or sar for a long text (payload)" },
+        ESME_BIND_ROWS(bind),
+        ESME_FIELD_ROWS(fields),
     };
     int status = options_read(&help, rows, ARRAY_LEN(rows), argc, argv);
     struct sender *s;
@@ -267,21 +274,26 @@ int lab_cmd_send(int argc, char **argv)
         return status;
     if (to == NULL || to[0] == '\0')
         return usage_error(&help, "--to is needed: the number to send to");
-    if (text == NULL)
-        return usage_error(&help, "--text is needed");
+    if ((text == NULL) == (hex == NULL))
+        return usage_error(&help, "%s", text == NULL ? "--text is needed" : "--text or --hex, not both");
     if (strlen(to) > 20 || strlen(from) > 20)
         return usage_error(&help, "an address has at most 20 characters");
     if (strcmp(way, "payload") != 0 && strcmp(way, "udh") != 0 && strcmp(way, "sar") != 0)
         return usage_error(&help, "--long must be payload, udh or sar, got \"%s\"", way);
     if (smpp_url_read(url, storage, &opts) != 0)
         return usage_error(&help, "--url must look like smpp://id:password@host:port, got \"%s\"", url);
+    if (!esme_bind_apply(&bind, &opts))
+        return usage_error(&help, "--smpp-version must be 3.3, 3.4 or 5.0, got \"%s\"", bind.version);
     s = calloc(1, sizeof *s);
     if (s == NULL)
         return 1;
-    if (esme_text_init(&s->text, text, flash) != 0) {
+    if ((hex != NULL ? esme_text_init_hex(&s->text, hex) : esme_text_init(&s->text, text, flash)) != 0) {
         free(s);
-        return usage_error(&help, "the text is longer than SMPP can carry");
+        return usage_error(&help, "%s",
+                           hex != NULL ? "--hex must be pairs of hexadecimal digits, as many as SMPP can carry"
+                                       : "the text is longer than SMPP can carry");
     }
+    s->fields = fields;
     if (uv_loop_init(&s->loop) != 0) {
         esme_text_finish(&s->text);
         free(s);

@@ -103,6 +103,71 @@ int esme_text_init(struct esme_text *text, const char *utf8, bool flash)
     return 0;
 }
 
+static int digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+int esme_text_init_hex(struct esme_text *text, const char *hex)
+{
+    size_t len = strlen(hex);
+
+    *text = (struct esme_text){ .alphabet = ALPHABET_NONE, .data_coding = 4, .parts = 1 };
+    buf_init(&text->bytes, TEXT_MAX_BYTES);
+    for (size_t i = 0; i + 1 < len && digit(hex[i]) >= 0 && digit(hex[i + 1]) >= 0; i += 2)
+        buf_addc(&text->bytes, (char)(digit(hex[i]) << 4 | digit(hex[i + 1])));
+    if (len == 0 || text->bytes.len * 2 != len || text->bytes.failed || text->bytes.len > SMPP_PAYLOAD_MAX) {
+        buf_finish(&text->bytes);
+        return ERR_SYNTAX;
+    }
+    return 0;
+}
+
+bool esme_bind_apply(const struct esme_bind *bind, struct smpp_client_opts *opts)
+{
+    opts->system_type = bind->system_type;
+    if (bind->version == NULL || strcmp(bind->version, "3.4") == 0)
+        opts->interface_version = 0x34;
+    else if (strcmp(bind->version, "3.3") == 0)
+        opts->interface_version = 0x33;
+    else if (strcmp(bind->version, "5.0") == 0)
+        opts->interface_version = 0x50;
+    else
+        return false;
+    return true;
+}
+
+static void take_octet(double given, uint8_t *field)
+{
+    if (given >= 0)
+        *field = (uint8_t)given;
+}
+
+static void take_text(const char *given, struct smpp_str *field)
+{
+    if (given != NULL)
+        *field = smpp_str(given);
+}
+
+void esme_fields_apply(const struct esme_fields *f, struct smpp_sm *sm)
+{
+    take_text(f->service_type, &sm->service_type);
+    take_text(f->schedule, &sm->schedule_delivery_time);
+    take_text(f->validity, &sm->validity_period);
+    take_octet(f->source_ton, &sm->source.ton);
+    take_octet(f->source_npi, &sm->source.npi);
+    take_octet(f->dest_ton, &sm->dest.ton);
+    take_octet(f->dest_npi, &sm->dest.npi);
+    take_octet(f->data_coding, &sm->data_coding);
+    take_octet(f->protocol_id, &sm->protocol_id);
+    take_octet(f->priority, &sm->priority_flag);
+    if (f->esm_class >= 0)
+        sm->esm_class |= (uint8_t)f->esm_class;
+}
+
 void esme_text_finish(struct esme_text *text)
 {
     buf_finish(&text->bytes);

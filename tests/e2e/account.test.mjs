@@ -80,6 +80,54 @@ test('history, status and deletion of a message sent over SMPP', async () => {
   await esme.close();
 });
 
+test('every method of the account, as a table and as JSON', async () => {
+  const esme = await world.esme();
+  const sent = await esme.submit({ destination_addr: '79161230077', short_message: 'see http://example.org/long', registered_delivery: 1 });
+  await esme.delivery((pdu) => textOf(pdu).includes(sent.message_id));
+  await world.simulator.incoming({ phone: '79161230077', text: 'Спасибо' });
+  await esme.delivery((pdu) => textOf(pdu).length > 0 && pdu.source_addr === '79161230077' && pdu.esm_class === 0);
+  await esme.close();
+  const { id } = (await world.simulator.get('/lab/messages?phone=79161230077')).items[0];
+  const methods = [
+    [['balance'], (r) => Number(r.balance) > 0 && r.currency === 'RUR', /^balance/m],
+    [['cost', '79161234567', 'Hello'], (r) => r.cost === '1.65' && r.cnt === 1, /1\.65/],
+    [['status', '79161230077', id], (r) => r.status === 1 && r.phone === '79161230077', /Delivered/],
+    [['history', '--phone', '79161230077'], (r) => r[0].id == id, /79161230077/],
+    [['incoming'], (r) => r.some((m) => m.message === 'Спасибо'), /Спасибо/],
+    [['stat', '--mycur', '1'], (r) => r[0].login === 'alex' && Number(r[0].sms) > 0, /^alex/m],
+    [['prices'], (r) => r.zones.some((z) => z.name === 'Россия') && r.codes[0].mccmnc === '25001', /Россия/],
+    [['operator', '79141234567'], (r) => r.operator === 'МТС' && r.tz === '10', /Владивосток/],
+  ];
+  for (const [args, fits, table] of methods) {
+    const json = await smsc(...args, '--json');
+    assert.equal(json.status, 0, json.stderr);
+    assert.ok(fits(JSON.parse(json.stdout)), `${args}: ${json.stdout}`);
+    const text = await smsc(...args);
+    assert.match(text.stdout, table, args.join(' '));
+  }
+});
+
+test('with kind smsc-soap: balance, cost and status over SOAP, the others over HTTP', async () => {
+  const soap = await startWorld({ upstream: { kind: 'smsc-soap' } });
+  try {
+    const ask = async (where) => (await soap.gateway.admin('GET', `/v1/smsc/smsc/${where}`)).json;
+    const esme = await soap.esme();
+    const sent = await esme.submit({ destination_addr: '79161230078', short_message: 'Hello' });
+    await esme.delivery((pdu) => textOf(pdu).includes(sent.message_id));
+    await esme.close();
+    const { id } = (await soap.simulator.get('/lab/messages?phone=79161230078')).items[0];
+    assert.ok(Number((await ask('balance')).balance) > 0);
+    assert.equal((await ask('cost?phones=79161234567&mes=Hello')).cost, '1.65');
+    assert.equal(String((await ask(`status?phone=79161230078&id=${id}`)).status), '1');
+    assert.equal((await ask('history?phone=79161230078'))[0].message, 'Hello');
+    assert.equal((await ask('operator?phone=79161234567')).operator, 'МТС');
+    const none = await soap.gateway.admin('GET', '/v1/smsc/smsc/status?phone=79161230078&id=nobody');
+    assert.equal(none.json.status, -3, none.text); // error 3 of SOAP is told as over HTTP
+  } finally {
+    await soap.end();
+  }
+});
+
 test('wait-call over SMPP: the number to call comes back, the call as [waitcall]', async () => {
   const esme = await world.esme();
   const response = await esme.submit({ service_type: 'WCALL', destination_addr: '79161112233', source_addr: 'shop', short_message: '' });

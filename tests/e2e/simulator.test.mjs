@@ -8,7 +8,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { Simulator, until } from './lib/world.mjs';
+import { Daemon } from './lib/daemon.mjs';
+import { Simulator, binary, until } from './lib/world.mjs';
 
 const require = createRequire(import.meta.url);
 const smsc = require('node-smsc');
@@ -63,6 +64,11 @@ test('the npm package soap reads the WSDL and calls the operations', async () =>
   assert.equal(status.statusresult.message, 'Hello');
   const [balance] = await client.get_balanceAsync({ login: 'alex', psw: '123' });
   assert.equal(balance.balanceresult.error, '0');
+  const [cost] = await client.get_sms_cost2Async({ login: 'alex', psw: '123', phones: '79161234568', mes: 'a', query: 'maxsms=1' });
+  assert.equal(cost.costresult.cost, '1.65');
+  const [again] = await client.get_status2Async({ login: '', psw: '', phone: '79161234568', id: 's-1', all: '2', query: 'apikey=lab' });
+  assert.equal(again.statusresult.operator, 'МТС');
+  assert.equal(Object.keys(client.describe().Service.ServiceSoap).length, 7);
   const [wrong] = await client.get_sms_costAsync({ login: 'alex', psw: 'x', phones: '79161234568', mes: 'a' });
   assert.equal(wrong.costresult.error, '2');
 });
@@ -127,6 +133,51 @@ test('a subclient sends for the money it was given', async () => {
   assert.equal(await sys(simulator.url, 'users', { pay: '1', user: 'sub', sum: '5' }), 'OK');
   assert.equal(await sys(simulator.url, 'send', { ...asSub, phones: '79161234573', mes: 'b', id: '2', cost: '3' }), '2,1,1.65,3.35');
   assert.equal(await sys(simulator.url, 'users', { get_stat: '1', user: 'sub' }), 'sub,1,1.65,5,RUR');
+});
+
+test('JSON replies are the recorded ones, byte for byte', async () => {
+  const own = await new Simulator().start();
+  const raw = async (method, fields) => {
+    const reply = await fetch(`${own.url}/sys/${method}.php`, { method: 'POST', body: new URLSearchParams({ login: 'alex', psw: '123', fmt: '3', ...fields }) });
+    assert.deepEqual([reply.status, reply.headers.get('content-type')], [200, 'application/json; charset=windows-1251']);
+    const body = await reply.text();
+    assert.equal(reply.headers.get('content-length'), String(Buffer.byteLength(body)));
+    return body;
+  };
+  await own.behave({ balance: '1871.62', time_s: Math.ceil(Date.now() / 1000) + 5 });
+  assert.equal(await raw('balance', {}), '{\n"balance": "1871.62"\n}');
+  assert.equal(await raw('send', { id: '33', phones: '79161234567', mes: 'a' }), '{\n"id": 33,\n"cnt": 1\n}');
+  assert.equal(await raw('send', { id: '34', phones: '12', mes: 'a' }), '{\n"error": "invalid number",\n"error_code": 7,\n"id": 34\n}');
+  assert.equal(await raw('send', { psw: 'no' }), '{\n"error": "authorise error",\n"error_code": 2\n}');
+  await raw('send', { id: '35', phones: '79161234567', mes: 'b' });
+  assert.equal(await raw('send', { id: '35', phones: '79161234567', mes: 'b' }), '{\n"error": "duplicate request, wait a minute",\n"error_code": 9\n}');
+  await until('it is delivered', async () => (await own.get('/lab/messages?id=33')).items[0].status === 1);
+  const { changed_ms } = (await own.get('/lab/messages?id=33')).items[0];
+  const moscow = new Date(changed_ms + 3 * 3600000).toISOString();
+  const date = `${moscow.slice(8, 10)}.${moscow.slice(5, 7)}.${moscow.slice(0, 4)} ${moscow.slice(11, 19)}`;
+  const status = await raw('status', { phone: '79161234567', id: '33' });
+  assert.equal(status, `{\n"status": 1,\n"last_date": "${date}",\n"last_timestamp": ${Math.floor(changed_ms / 1000)}\n}`);
+  assert.equal(status.length, 81);
+  assert.equal(await raw('status', { phone: '79161234567', id: '33', del: '1' }), 'OK');
+  await own.kill('SIGTERM');
+});
+
+test('beyond loopback it wants a token, warns, and asks for it', async () => {
+  const run = promisify(execFile);
+  const refused = await run(binary, ['simulator', '--listen', '0.0.0.0:0']).catch((error) => error);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /not loopback: a token is needed/);
+  const open = new Daemon('simulator', binary, ['simulator', '--listen', '0.0.0.0:0', '--token', 'open sesame']);
+  await open.line(/warning: whoever reaches this address/);
+  const [, port] = (await open.line(/simulator on/)).match(/:(\d+)\//);
+  const outside = Object.values(os.networkInterfaces()).flat().find((i) => !i.internal && i.family === 'IPv4');
+  if (outside) { // a machine without a network has no outside
+    const where = `http://${outside.address}:${port}/lab/accepted`;
+    assert.equal((await fetch(where)).status, 403);
+    assert.equal((await fetch(where, { headers: { Authorization: 'Bearer wrong' } })).status, 403);
+    assert.equal((await fetch(where, { headers: { Authorization: 'Bearer open sesame' } })).status, 200);
+  }
+  await open.stop();
 });
 
 test('curl sends a form in parts', async () => {

@@ -84,6 +84,37 @@ describe('lab', () => {
     assert.match(stdout, /DELIVRD\D+200/);
   });
 
+  test('send: every field as it was asked for; octets as they are; long texts in each way', async () => {
+    const fields = ['--system-type', 'TEST', '--smpp-version', '5.0', '--service-type', 'HLR', '--source-ton', '2', '--source-npi', '8', '--dest-ton', '2',
+      '--dest-npi', '3', '--priority', '1', '--validity', '000000010000000R', '--protocol-id', '5'];
+    const hlr = run('send', '--url', url, '--to', '79991234569', '--text', 'x', '--from', '123', '--wait', ...fields);
+    assert.equal(hlr.status, 0, hlr.stderr);
+    const last = async (phone) => (await (await fetch(`${simulator}/lab/messages?phone=${phone}`)).json()).items;
+    assert.equal((await last('79991234569'))[0].type, 4); // the service_type made it an HLR request
+    assert.equal(run('send', '--url', url, '--to', '79991234570', '--hex', '050003070101ff', '--esm-class', '64', '--wait').status, 0);
+    assert.match((await last('79991234570'))[0].text, /050003070101ff/i);
+    const long = 'Съешь ещё этих мягких французских булок. '.repeat(5).trim();
+    for (const way of ['payload', 'udh', 'sar']) {
+      const sent = run('send', '--url', url, '--to', '79991234571', '--text', `${way} ${long}`, '--long', way, '--wait');
+      assert.equal(sent.status, 0, sent.stderr);
+      assert.equal((await last('79991234571'))[0].text, `${way} ${long}`);
+    }
+    for (const wrong of [['--hex', 'abc'], ['--text', 'a', '--hex', '00'], ['--text', 'a', '--smpp-version', '4'], ['--text', 'a', '--data-coding', '256']])
+      assert.equal(run('send', '--url', url, '--to', '79991234572', ...wrong).status, 2, wrong.join(' '));
+  });
+
+  test('load: paced, over several binds, long Unicode texts, progress, a report as JSON', () => {
+    const { status, stdout, stderr } = run('load', '--url', url, '--count', '60', '--rate', '40', '--window', '5', '--binds', '3', '--receipts', '--json',
+      '--text', 'Очень длинное сообщение с номером #### '.repeat(4), '--to', '7916222####', '--source-ton', '5');
+    assert.equal(status, 0, stdout + stderr);
+    const report = JSON.parse(stdout);
+    assert.deepEqual([report.sent, report.accepted, report.receipts, report.receipts_missing, report.binds], [60, 60, 60, 0, 3]);
+    assert.deepEqual([report.statuses, report.stats], [{ 'ESME_ROK 0x00': 60 }, { DELIVRD: 60 }]);
+    assert.ok(report.seconds >= 1.2 && report.per_second <= 50, `paced: ${stdout}`);
+    for (const one of [report.response_ms, report.receipt_ms]) assert.ok(one.count === 60 && one.p50 > 0 && one.p50 <= one.p99 && one.p99 <= one.max);
+    assert.match(stderr, /\d+\.\d s +sent \d+ +answered \d+ \(\d+\/s\) +refused 0 +receipts \d+ +p99 [\d.]+ ms/);
+  });
+
   test('SIGTERM ends it with 0 and leaves no files behind', async () => {
     const { code, signal } = await lab.stop('SIGTERM');
     assert.deepEqual({ code, signal }, { code: 0, signal: null });
