@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "gateway/extra.h"
+#include "gateway/zonetime.h"
 
 enum {
     ROUND_MESSAGES = 1000,
@@ -473,26 +474,6 @@ static void cursor_key(const struct upstream *up, char out[96])
     snprintf(out, 96, "answers:%s", up->name);
 }
 
-/* "DD.MM.YYYY hh:mm:ss" in the account's zone as Unix seconds, 0 when it is none. */
-static int64_t read_date(const char *text, double timezone_h)
-{
-    static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
-    int64_t v[6] = { 0 };
-    size_t part = 0;
-
-    for (const char *s = text; *s != '\0'; s++) {
-        if (*s >= '0' && *s <= '9' && v[part] < 100000)
-            v[part] = v[part] * 10 + (*s - '0');
-        else if (part < 5)
-            part++;
-    }
-    if (part != 5 || v[0] < 1 || v[0] > 31 || v[1] < 1 || v[1] > 12 || v[2] < 1970 || v[2] > 9999 || v[3] > 23)
-        return 0;
-    int64_t y = v[2], leaps = (y - (v[1] <= 2)) / 4 - (y - (v[1] <= 2)) / 100 + (y - (v[1] <= 2)) / 400;
-    int64_t days = (y - 1970) * 365 + leaps - 477 + before[v[1] - 1] + v[0] - 1; /* 477 leap days before 1970 */
-    return days * 86400 + v[3] * 3600 + v[4] * 60 + v[5] - (int64_t)(timezone_h * 3600);
-}
-
 static int64_t number_of(const char *text)
 {
     int64_t v = 0;
@@ -522,7 +503,7 @@ static void take_answers(struct poll *poll, struct smsc_answers_reply *reply)
     qsort(reply->items, reply->count, sizeof *reply->items, by_id);
     for (size_t i = 0; i < reply->count; i++) {
         const struct smsc_answer *a = &reply->items[i];
-        int64_t id = number_of(a->id), received_s = read_date(a->received, up->cfg->timezone_h);
+        int64_t id = number_of(a->id), received_s = zonetime_read(a->received, up->cfg->timezone_h);
         struct incoming in = { .id = a->id,
                                .phone = a->phone,
                                .to = a->to_phone,
