@@ -29,6 +29,8 @@ enum cfg_address_range { CFG_RANGE_IGNORE, CFG_RANGE_INCOMING };
 enum cfg_unknown_coding { CFG_CODING_VERSION, CFG_CODING_ACCEPT, CFG_CODING_REFUSE };
 enum cfg_lost { CFG_LOST_EXPIRED, CFG_LOST_UNKNOWN };
 enum cfg_no_money { CFG_MONEY_HOLD, CFG_MONEY_REFUSE };
+enum cfg_quota_per { CFG_PER_DAY, CFG_PER_MONTH };
+enum cfg_quota_status { CFG_QUOTA_RSUBMITFAIL, CFG_QUOTA_RTHROTTLED, CFG_QUOTA_RMSGQFUL };
 enum cfg_kind { CFG_SMSC_HTTP, CFG_SMSC_SOAP };
 /* Habits of an account: 0 leaves the choice to its profile (gateway/profile.c). */
 enum cfg_id_form { CFG_ID_PROFILE, CFG_ID_AUTO, CFG_ID_DECIMAL, CFG_ID_HEX, CFG_ID_HEX8 };
@@ -79,6 +81,11 @@ struct cfg_esme {
     uint64_t delay_budget_ms;
     uint32_t window, deliver_window;
     uint64_t max_queued;
+    uint64_t quota_messages; /* SMS in a period; 0 = no limit */
+    double quota_money;      /* the same for money */
+    enum cfg_quota_per quota_per;
+    double quota_timezone_h;
+    enum cfg_quota_status quota_status;
     const char *upstream; /* name; "" = the first */
     enum cfg_acknowledge acknowledge;
     uint64_t acknowledge_within_ms;

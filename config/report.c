@@ -58,6 +58,12 @@ static void report_esme(const struct cfg_esme *e, struct buf *out)
         buf_addf(out, "; messages go to upstream %s", e->upstream);
     if (e->rate > 0)
         buf_addf(out, "; %.15g messages/s", e->rate);
+    if (e->quota_messages > 0)
+        buf_addf(out, "; at most %llu SMS", (unsigned long long)e->quota_messages);
+    if (e->quota_money > 0)
+        buf_addf(out, "; messages for at most %.15g", e->quota_money);
+    if (e->quota_messages > 0 || e->quota_money > 0)
+        buf_addf(out, " a %s (UTC%+g)", e->quota_per == CFG_PER_DAY ? "day" : "month", e->quota_timezone_h);
     buf_addf(out, "; acknowledged when %s; ", e->acknowledge == CFG_SENT ? "sent" : "stored");
     duration(out, "receipts wait up to ", e->receipt_hold_ms);
     buf_addc(out, '\n');

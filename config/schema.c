@@ -131,6 +131,17 @@ static const struct cfg_word no_moneys[] = {
     { "refuse", CFG_MONEY_REFUSE, WORKS },
     { 0 },
 };
+static const struct cfg_word quota_pers[] = {
+    { "day", CFG_PER_DAY, WORKS },
+    { "month", CFG_PER_MONTH, WORKS },
+    { 0 },
+};
+static const struct cfg_word quota_statuses[] = {
+    { "RSUBMITFAIL", CFG_QUOTA_RSUBMITFAIL, WORKS },
+    { "RTHROTTLED", CFG_QUOTA_RTHROTTLED, WORKS },
+    { "RMSGQFUL", CFG_QUOTA_RMSGQFUL, WORKS },
+    { 0 },
+};
 static const struct cfg_word kinds[] = {
     { "smsc-http", CFG_SMSC_HTTP, WORKS },
     { "smsc-soap", CFG_SMSC_SOAP, WORKS },
@@ -270,6 +281,18 @@ static const struct cfg_row esme_rows[] = {
       .help = "Our deliver_sm that may wait for one session's answer at once." },
     { "max_queued", CFG_UINT64, ESME(max_queued), "1000000", 1, 1e9, RELOAD, WORKS, .unit = "messages",
       .help = "The account's messages waiting here; above it ESME_RMSGQFUL." },
+    { "quota.messages", CFG_UINT64, ESME(quota_messages), "0", 0, 1e11, RELOAD, WORKS, .unit = "SMS",
+      .help = "What the account may submit in a period, each part of a long text and each destination counted. 0: no "
+              "limit." },
+    { "quota.money", CFG_NUMBER, ESME(quota_money), "0", 0, 1e9, RELOAD, WORKS,
+      .unit = "the upstream account's currency",
+      .help = "What its messages may cost in a period, those still waiting reckoned at the last price. 0: no limit." },
+    { "quota.per", CFG_ENUM, ESME(quota_per), "\"month\"", 0, 0, RELOAD, WORKS, .words = quota_pers,
+      .help = "The period: from midnight, or from the first of the month." },
+    { "quota.timezone", CFG_NUMBER, ESME(quota_timezone_h), "0", -12, 14, RELOAD, WORKS, .unit = "hours from UTC",
+      .help = "The zone of that midnight; 0 is UTC, 3 is Moscow." },
+    { "quota.status", CFG_ENUM, ESME(quota_status), "\"RSUBMITFAIL\"", 0, 0, RELOAD, WORKS, .words = quota_statuses,
+      .help = "What a submit above the quota is answered. Clients take RSUBMITFAIL for final and try the others again." },
     { "upstream", CFG_STRING, ESME(upstream), "\"\"", 0, 64, RELOAD, WORKS,
       .help = "Name of the upstream its messages go to. Empty: the first of the list." },
     { "acknowledge", CFG_ENUM, ESME(acknowledge), "\"stored\"", 0, 0, RELOAD, WORKS, .words = acknowledge,

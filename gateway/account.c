@@ -52,6 +52,7 @@ struct account *account_get(struct gateway *gw, const char *system_id)
         return NULL;
     }
     gw->account_of[account->number] = account;
+    quota_configure(account);
     return account;
 }
 
@@ -62,6 +63,8 @@ void account_configure(struct account *account, const struct cfg_esme *cfg)
     deliver_look_again(account); /* address_range may mean nothing any more */
     if (cfg != NULL)             /* without a burst: what the rate gives in a second */
         rate_configure(&account->rate, cfg->rate, cfg->burst > 0 ? cfg->burst : cfg->rate);
+    if (account->gateway->account_of[account->number] == account) /* else account_get does so at its end */
+        quota_configure(account);
 }
 
 struct account *account_by_number(struct gateway *gw, uint16_t number)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "gateway/admin.h"
+#include "gateway/read_sm.h"
 #include "version.h"
 
 void admin_add_time(struct buf *out, int64_t wall_ms)
@@ -117,14 +118,6 @@ bool admin_time_read(const char *text, int64_t *out_ms)
 
 /* --- things ------------------------------------------------------------------------------------------------------- */
 
-static unsigned parts_of(const struct message *m)
-{
-    if (m->binary)
-        return m->text.len <= 1 + 140 ? 1 : (unsigned)((m->text.len - 1 + 133) / 134);
-    bool gsm = smpp_text_fits_gsm(m->text.at, m->text.len);
-    return (unsigned)smpp_text_parts(gsm ? ALPHABET_GSM7 : ALPHABET_UCS2, m->text.at, m->text.len);
-}
-
 void admin_add_message(struct gateway *gw, const struct message *m, struct buf *out)
 {
     struct account *account = account_by_number(gw, m->p.esme);
@@ -159,7 +152,7 @@ void admin_add_message(struct gateway *gw, const struct message *m, struct buf *
     admin_add_time(out, m->accepted_ms);
     buf_adds(out, ", \"done_at\": ");
     admin_add_time(out, m->p.done_ms != 0 && m->p.done_ms < m->accepted_ms ? m->accepted_ms : m->p.done_ms);
-    buf_addf(out, ", \"parts\": %u, \"cost\": ", parts_of(m));
+    buf_addf(out, ", \"parts\": %zu, \"cost\": ", read_sm_parts(m));
     if (m->p.cost_e6 >= 0) {
         smsc_money_write(m->p.cost_e6, number);
         buf_adds(out, number);
@@ -234,6 +227,26 @@ void admin_add_upstream(struct upstream *up, struct buf *out)
              up->unclear.count, up->failures, up->cfg == NULL ? 0 : up->cfg->rate);
 }
 
+static void add_quota(struct account *account, struct buf *out)
+{
+    const struct cfg_esme *cfg = account->cfg;
+    int64_t now_ms = clock_wall_ms();
+    char used[32], limit[32];
+
+    if (!quota_has(cfg))
+        return;
+    quota_tick(account, now_ms);
+    smsc_money_write(account->quota.money_e6, used);
+    smsc_money_write((int64_t)(cfg->quota_money * 1e6), limit);
+    buf_addf(out,
+             ", \"quota\": {\"per\": \"%s\", \"messages\": %llu, \"messages_limit\": %llu, \"money\": %s, "
+             "\"money_limit\": %s, \"refused\": %.0f, \"resets_at\": ",
+             cfg->quota_per == CFG_PER_DAY ? "day" : "month", (unsigned long long)account->quota.messages,
+             (unsigned long long)cfg->quota_messages, used, limit, account->quota.refused->value);
+    admin_add_time(out, quota_ends_ms(account, now_ms));
+    buf_adds(out, "}");
+}
+
 static void add_accounts(struct gateway *gw, struct buf *out)
 {
     struct account *account, *next;
@@ -247,12 +260,14 @@ static void add_accounts(struct gateway *gw, struct buf *out)
         admin_add_string(out, "system_id", account->system_id);
         buf_addf(out,
                  ", \"configured\": %s, \"enabled\": %s, \"binds\": %zu, \"queued\": %llu, \"receipts\": %llu, "
-                 "\"accepted\": %.0f, \"refused\": %.0f}",
+                 "\"accepted\": %.0f, \"refused\": %.0f",
                  account->cfg != NULL ? "true" : "false",
                  account->cfg != NULL && account->cfg->enabled ? "true" : "false", account->bound_count,
                  (unsigned long long)account->queued,
                  (unsigned long long)(deliver_waiting(account) + account->postponed + account->delivering),
                  account->meters.accepted->value, account->meters.refused->value);
+        add_quota(account, out);
+        buf_adds(out, "}");
     }
     buf_adds(out, "]");
 }

@@ -52,14 +52,6 @@ static const char *alphabet_of(const struct message *m)
     return smpp_text_fits_gsm(m->text.at, m->text.len) ? "gsm7" : "ucs2";
 }
 
-static size_t parts_of(const struct message *m)
-{
-    if (m->binary)
-        return m->text.len <= 1 + 140 ? 1 : (m->text.len - 1 + READ_PIECE_BYTES - 1) / READ_PIECE_BYTES;
-    bool gsm = smpp_text_fits_gsm(m->text.at, m->text.len);
-    return smpp_text_parts(gsm ? ALPHABET_GSM7 : ALPHABET_UCS2, m->text.at, m->text.len);
-}
-
 /* One request, or those of the pieces a long text goes out in. */
 static unsigned add_requests(struct upstream *up, const struct message *m, struct buf *out)
 {
@@ -107,7 +99,7 @@ static void write_explanation(struct account *account, struct upstream *up, cons
     admin_add_string(out, "system_id", account->system_id);
     buf_adds(out, ", ");
     admin_add_string(out, "alphabet", alphabet_of(m));
-    buf_addf(out, ", \"parts\": %zu, \"characters\": %zu, \"replaced_characters\": %zu, ", parts_of(m),
+    buf_addf(out, ", \"parts\": %zu, \"characters\": %zu, \"replaced_characters\": %zu, ", read_sm_parts(m),
              m->binary ? 0 : smpp_utf8_chars(m->text.at, m->text.len), r->replaced);
     admin_add_string(out, "route", up->name);
     buf_adds(out, ", ");

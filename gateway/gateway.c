@@ -84,6 +84,7 @@ static void end_of_turn(struct gateway *gw)
         wake_in(gw, next_ms > 0 ? next_ms : 1);
     submit_flush(gw);
     upstream_flush(gw);
+    quota_flush(gw); /* with what it counts in one commit */
     store_flush(gw->store);
 }
 
@@ -169,6 +170,7 @@ static void on_tick(uv_timer_t *timer)
     {
         account->meters.queued->value = (double)account->queued;
         account->meters.backlog->value = (double)(deliver_waiting(account) + account->postponed + account->delivering);
+        quota_tick(account, wall_ms);
         deliver_trim(account);
         deliver_pump(account);
     }

@@ -25,6 +25,7 @@
 #include "gateway/message.h"
 #include "gateway/meters.h"
 #include "gateway/profile.h"
+#include "gateway/quota.h"
 #include "gateway/rate.h"
 #include "gateway/rules.h"
 #include "gateway/store.h"
@@ -72,8 +73,9 @@ struct account { /* an ESME; kept while it has messages even when the configurat
     struct bound *bounds;
     size_t bound_count, bound_size, bound_next; /* bound_next: round robin over receivers */
     struct queue *queues;
-    uint64_t queued;        /* accepted from it, not yet accepted upstream and not final */
-    struct rate rate;       /* of submits */
+    uint64_t queued;  /* accepted from it, not yet accepted upstream and not final */
+    struct rate rate; /* of submits */
+    struct quota quota;
     struct lane deliveries; /* ids waiting for a receiver */
     struct lane aside;      /* incoming messages for numbers no bind has in its address_range */
     uint64_t delivering;    /* deliver_sm under way */
@@ -147,8 +149,9 @@ struct send_member {
     uint64_t id;
     uint64_t phone;
     bool done; /* outcome of this member is known: accepted lines of an accepted send wait for status with done false */
-    bool pinned;  /* its item in the book, for this send's sake */
-    uint8_t seen; /* enum member_seen: what status.php said while the send was unclear */
+    int64_t cost_e6; /* of this line; -1 unknown */
+    bool pinned;     /* its item in the book, for this send's sake */
+    uint8_t seen;    /* enum member_seen: what status.php said while the send was unclear */
 };
 
 enum member_seen { SEEN_UNKNOWN, SEEN_FOUND, SEEN_MISSING };
@@ -174,6 +177,7 @@ struct send { /* one request upstream; in memory while any member is open and th
     int32_t error;
     int64_t cost_e6;
     size_t member_count, open_count;
+    size_t whole_count; /* members of the request; after a start, those that have ended are not among `members` */
     struct send_member *members;
     struct send *next_ready;
     UT_hash_handle hh;
@@ -236,7 +240,8 @@ struct gateway {
     uint64_t started_mono_ms;
     struct admin *admin;
     struct watch watch;
-    unsigned route_epoch; /* counts what changes ways: upstreams that fail or work again, new configurations */
+    struct account *dirty_quotas; /* quota.c: to be stored at the end of the turn */
+    unsigned route_epoch;         /* counts what changes ways: upstreams that fail or work again, new configurations */
     struct keeping keeping;
     struct era era;
     struct store_stats store_seen;

@@ -40,6 +40,12 @@ void meters_register(struct gateway_meters *m)
     m->sessions = metric_register(METRIC_GAUGE, "smppbridge_sessions", "Bound sessions.", "system_id,type");
     m->throttled =
         metric_register(METRIC_COUNTER, "smppbridge_throttled_total", "Submits answered ESME_RTHROTTLED.", "system_id");
+    m->quota_used = metric_register(METRIC_GAUGE, "smppbridge_quota_used", "Of the account's quota, in this period.",
+                                    "system_id,unit");
+    m->quota_limit = metric_register(METRIC_GAUGE, "smppbridge_quota_limit", "The account's quota a period; 0: none.",
+                                     "system_id,unit");
+    m->quota_refused = metric_register(METRIC_COUNTER, "smppbridge_quota_refused_total",
+                                       "SMS refused because the account's quota was used up.", "system_id");
     m->logins = metric_register(METRIC_COUNTER, "smppbridge_logins_total", "Bind attempts.", "outcome");
     m->trouble = metric_register(METRIC_COUNTER, "smppbridge_smpp_trouble_total",
                                  "Connections refused, malformed input, time-outs.", "what");

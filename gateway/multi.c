@@ -155,6 +155,9 @@ uint32_t multi_handle(struct gateway *gw, const struct smpp_ticket *ticket, cons
     uint32_t status = submit_read(gw, account, session, pdu, &reading, &shared);
     if (status != STATUS_ROK)
         return status;
+    uint64_t sms = quota_has(account->cfg) ? read_sm_parts(&shared) * pdu->dest_count : 0;
+    if (!quota_admits(account, sms, &status))
+        return status;
     uint64_t until_ms; /* the answer of a set is not held back: its debt slows down what follows */
     if (!pace_admit(account, (unsigned)pdu->dest_count, &until_ms))
         return STATUS_RTHROTTLED;

@@ -73,6 +73,12 @@ struct closing {
     bool counted; /* was it still in account->queued? */
 };
 
+static void spend(struct account *account, const struct progress *before, const struct progress *after)
+{
+    if (before->state != MESSAGE_DIVIDED && after->state != MESSAGE_DIVIDED) /* its pieces are counted */
+        (void)quota_spend(account, before->cost_e6, after->cost_e6 < 0 && before->cost_e6 > 0 ? 0 : after->cost_e6);
+}
+
 static void on_saved(void *owner, uint64_t cookie, int err)
 {
     struct closing *closing = owner;
@@ -84,6 +90,7 @@ static void on_saved(void *owner, uint64_t cookie, int err)
 
     item->ending = false;
     if (err != 0) {
+        spend(account, &item->m->p, &closing->before);
         item->m->p = closing->before;
         if (closing->counted && send != NULL && send->state == SEND_ACCEPTED)
             account->queued--; /* accepted upstream meanwhile */
@@ -127,8 +134,13 @@ int outcome_reached(struct gateway *gw, struct item *item, const struct outcome 
     m->p.status = outcome->status;
     m->p.err = outcome->err;
     m->p.done_ms = outcome->done_ms != 0 ? outcome->done_ms : clock_wall_ms();
-    if (outcome->cost_e6 >= 0)
+    if (outcome->cost_e6 >= 0) {
         m->p.cost_e6 = outcome->cost_e6;
+    } else if (m->p.cost_e6 < 0 && send != NULL) { /* the reply told it; the message was out of memory since */
+        const struct send_member *member = send_member_of(send, m->id);
+
+        m->p.cost_e6 = member == NULL ? -1 : member->cost_e6;
+    }
     m->p.due_ms = 0;
     bool receipt = !outcome->quiet && wants_receipt(m) && speaks_for_all(account_by_number(gw, m->p.esme), m);
     m->p.receipt = receipt ? RECEIPT_WAITING : RECEIPT_NOT_ASKED;
@@ -141,6 +153,7 @@ int outcome_reached(struct gateway *gw, struct item *item, const struct outcome 
         free(closing);
         return err;
     }
+    spend(account_by_number(gw, m->p.esme), &closing->before, &m->p); /* in the same commit */
     item->ending = true;
     book_pin(gw->book, item);
     pace_answer(gw, item, STATUS_ROK); /* the upstream has had it: the answer goes before any receipt */

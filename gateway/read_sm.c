@@ -168,6 +168,16 @@ bool read_sm_needs_division(const struct message *m)
     return smpp_text_units(ALPHABET_UCS2, m->text.at, m->text.len) > READ_TEXT_UNITS;
 }
 
+size_t read_sm_parts(const struct message *m)
+{
+    if (m->binary)
+        return m->text.len <= 1 + 140 ? 1 : (m->text.len - 1 + READ_PIECE_BYTES - 1) / READ_PIECE_BYTES;
+    if (m->text.len == 0)
+        return 1;
+    bool gsm = smpp_text_fits_gsm(m->text.at, m->text.len);
+    return smpp_text_parts(gsm ? ALPHABET_GSM7 : ALPHABET_UCS2, m->text.at, m->text.len);
+}
+
 /* --- the rest ----------------------------------------------------------------------------------------------------- */
 
 static uint32_t read_times(struct reading *r, const struct smpp_pdu *pdu, struct message *m)

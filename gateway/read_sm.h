@@ -36,6 +36,8 @@ enum { READ_TEXT_UNITS = 1000, READ_BINARY_MAX = 140, READ_PIECE_BYTES = 134, RE
 uint32_t read_sm(struct reading *reading, const struct smpp_pdu *pdu, struct message *out);
 /* The alphabet and destination of one more address of a submit_multi. */
 uint32_t read_sm_dest(struct reading *reading, const struct smpp_addr *dest, struct message *m);
+/* SMS this message takes, 1 or more. */
+size_t read_sm_parts(const struct message *m);
 /* Must this message go out in several sends? */
 bool read_sm_needs_division(const struct message *m);
 /* The text of a part as stored (bytes with their UDH): header length and what its alphabet is; false when it is no text. */

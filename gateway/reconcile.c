@@ -209,6 +209,8 @@ static void on_status(void *owner, uint64_t cookie, const struct http_reply_in *
         meters_count3(gw->meters.requests, up->name, "status", status.status == -3 ? "not_found" : "found");
         if (member != NULL && member->id == send->asked_id)
             member->seen = status.status == -3 ? SEEN_MISSING : SEEN_FOUND;
+        if (member != NULL && member->id == send->asked_id && status.status != -3)
+            member->cost_e6 = status.cost_e6;
         if (member != NULL && status.status != -3)
             report_polled(gw, book_find(gw->book, member->id), &status);
         reconcile_add(send, 0);

@@ -153,8 +153,7 @@ static void lines_refused(struct send *send, const struct smsc_send_reply *reply
         struct item *item = member == NULL ? NULL : book_find(gw->book, member->id);
         if (item == NULL || member->done || item->m->p.state != MESSAGE_SENDING)
             continue;
-        if (line->cost_e6 >= 0)
-            item->m->p.cost_e6 = line->cost_e6;
+        member->cost_e6 = line->cost_e6;
         if (line->error == 0)
             continue;
         if (!outcome_of_status(line->status, &final) || final == 0)

@@ -137,12 +137,16 @@ static void on_send(void *owner, const struct store_send *row)
     send->at_ms = row->at_ms;
     send->replied_ms = row->replied_ms;
     send->cost_e6 = row->cost_e6;
+    send->whole_count = row->whole_count;
     bool unclear = send->state == SEND_UNCLEAR;
     for (size_t i = 0; i < row->member_count; i++) {
         struct travelling *t;
 
-        send->members[i] =
-            (struct send_member){ .id = row->members[i].id, .phone = row->members[i].phone, .done = true };
+        send->members[i] = (struct send_member){
+            .id = row->members[i].id, .phone = row->members[i].phone, .done = true, .cost_e6 = -1
+        };
+        if (row->cost_e6 >= 0 && row->whole_count > 0) /* what each was told to cost is known no more: its share */
+            send->members[i].cost_e6 = row->cost_e6 / (int64_t)row->whole_count;
         HASH_FIND(hh, r->travelling, &row->members[i].id, sizeof(uint64_t), t);
         if (t == NULL || t->p.upid != row->upid) {
             send->open_count--;

@@ -27,7 +27,7 @@ struct send *send_create(struct gateway *gw, struct upstream *up, uint64_t upid,
     send->upstream = up;
     send->state = SEND_IN_FLIGHT;
     send->cost_e6 = -1;
-    send->member_count = send->open_count = member_count;
+    send->member_count = send->open_count = send->whole_count = member_count;
     HASH_ADD(hh, gw->sends, upid, sizeof send->upid, send);
     if (!TABLE_TOOK(send)) {
         free(send->members);
@@ -67,7 +67,7 @@ void send_drop(struct gateway *gw, struct send *send)
 
 struct send_member *send_member_for(struct send *send, uint64_t phone)
 {
-    if (send->member_count == 1) /* whatever form of the number the aggregator prefers */
+    if (send->whole_count == 1 && send->member_count == 1) /* whatever form of the number the aggregator prefers */
         return &send->members[0];
     for (size_t i = 0; i < send->member_count; i++) {
         if (send->members[i].phone == phone)

@@ -53,6 +53,7 @@ struct store_send { /* one HTTP request upstream and what came of it; row of `se
     int64_t cost_e6;                    /* -1 unknown */
     const struct store_member *members; /* store_send_put only: written once */
     size_t member_count;
+    size_t whole_count; /* given by store_resume: of all members, those too that are left out */
 };
 
 /* `err` 0: durable. `cookie` is the caller's. On the loop, never from inside the call that asked. */

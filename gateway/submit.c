@@ -116,6 +116,8 @@ static void on_stored(void *owner, uint64_t cookie, int err)
         submit_answer(gw, item, err == ERR_FULL ? STATUS_RMSGQFUL : STATUS_RSYSERR);
         account->queued--;
         account->meters.refused->value += 1;
+        if (quota_has(account->cfg))
+            quota_count(account, -(int64_t)read_sm_parts(item->m));
         item->m->p.state = MESSAGE_CLOSED; /* was never taken: queues and sends pass over it */
     } else {
         trail_add(gw->watch.trail, item->m->id, TRAIL_STORED, 0, 0);
@@ -171,6 +173,8 @@ int submit_take(struct gateway *gw, struct message *m, const struct smpp_ticket 
         return err;
     }
     account->queued++;
+    if (m->kind == MESSAGE_MT && quota_has(account->cfg))
+        quota_count(account, (int64_t)read_sm_parts(m));
     return 0;
 }
 
@@ -203,6 +207,9 @@ static uint32_t handle_submit(struct gateway *gw, const struct smpp_ticket *tick
     if (status != STATUS_ROK)
         return status;
     /* a joined long message counts once, with its first part */
+    uint64_t sms = quota_has(account->cfg) ? read_sm_parts(&facts) : 0;
+    if (!quota_admits(account, sms, &status))
+        return status;
     if (!(facts.p.state == MESSAGE_PART && facts.part_number != 1) && !pace_admit(account, 1, &until_ms))
         return STATUS_RTHROTTLED;
     facts.id = facts.p.id = store_next_id(gw->store);

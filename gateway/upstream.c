@@ -8,6 +8,7 @@
 #include "gateway/extra.h"
 #include "gateway/internal.h"
 #include "gateway/pace.h"
+#include "gateway/read_sm.h"
 #include "gateway/wire.h"
 
 #include <math.h>
@@ -496,8 +497,9 @@ static void start(struct upstream *up, struct item **items, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct message *m = items[i]->m;
 
-        send->members[i] =
-            (struct send_member){ .id = m->id, .phone = message_phone(m->dest.at, m->dest.len), .pinned = true };
+        send->members[i] = (struct send_member){
+            .id = m->id, .phone = message_phone(m->dest.at, m->dest.len), .cost_e6 = -1, .pinned = true
+        };
         rules_flood_count(up->rules, send->members[i].phone, now_ms);
         m->p.state = MESSAGE_SENDING;
         m->p.upid = send->upid;
@@ -603,6 +605,55 @@ void upstream_flush(struct gateway *gw)
 
 /* --- replies ------------------------------------------------------------------------------------------------------ */
 
+/* Lines whose cost the reply did not tell (SOAP knows of no op=1) share what it says of the whole, by the SMS each takes.
+ * The status of each tells later what it was. */
+static void share_cost(struct send *send, int64_t cost_e6)
+{
+    struct gateway *gw = send->upstream->gateway;
+    uint64_t parts[BATCH_MAX], sum = 0;
+    size_t last = 0;
+
+    if (cost_e6 < 0)
+        return;
+    for (size_t i = 0; i < send->member_count; i++) {
+        struct item *item = send_pinned(gw, &send->members[i]);
+        bool taken = item != NULL && !send->members[i].done && item->m->p.state == MESSAGE_SENDING;
+
+        parts[i] = 0;
+        if (send->members[i].cost_e6 >= 0) {
+            cost_e6 -= send->members[i].cost_e6;
+        } else if (taken) {
+            parts[i] = send->member_count == 1 ? 1 : read_sm_parts(item->m);
+            sum += parts[i];
+            last = i;
+        }
+    }
+    for (size_t i = 0; sum > 0 && cost_e6 >= 0 && i < send->member_count; i++) {
+        int64_t share = i == last ? cost_e6 : cost_e6 / (int64_t)sum * (int64_t)parts[i];
+
+        if (parts[i] == 0)
+            continue;
+        send->members[i].cost_e6 = share;
+        cost_e6 -= share;
+        sum -= parts[i];
+    }
+}
+
+/* The reply has told what this message costs. Its row follows with its end, unless somebody's money is counted by it. */
+static void price(struct gateway *gw, struct item *item, int64_t cost_e6)
+{
+    struct progress *p = &item->m->p;
+    int64_t before_e6 = p->cost_e6;
+
+    if (cost_e6 < 0)
+        return;
+    p->cost_e6 = cost_e6;
+    if (!quota_spend(account_by_number(gw, p->esme), before_e6, cost_e6))
+        return;
+    if (store_move(gw->store, p, STORE_KEEP, (struct store_done){ 0 }) != 0)
+        log_error("cost not saved", "msg=%llu", (unsigned long long)item->m->id);
+}
+
 void upstream_accepted(struct send *send, int64_t cost_e6)
 {
     struct gateway *gw = send->upstream->gateway;
@@ -612,6 +663,7 @@ void upstream_accepted(struct send *send, int64_t cost_e6)
     send->error = 0;
     if (cost_e6 >= 0)
         send->cost_e6 = cost_e6;
+    share_cost(send, cost_e6);
     send_save(gw, send);
     send_free_slot(send); /* first: what waited behind these goes to the front of its queue */
     for (size_t i = send->member_count; i > 0; i--) {
@@ -627,8 +679,7 @@ void upstream_accepted(struct send *send, int64_t cost_e6)
                 outcome_requeue(gw, item, 0, true);
             } else {
                 account_by_number(gw, item->m->p.esme)->queued--;
-                if (send->member_count == 1 && cost_e6 >= 0)
-                    item->m->p.cost_e6 = cost_e6;
+                price(gw, item, member->cost_e6);
                 pace_answer(gw, item, STATUS_ROK);
             }
         }

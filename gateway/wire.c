@@ -6,9 +6,9 @@
 
 static void build_status(const struct smsc_login *login, const char *phone, const char *id, struct buf *out)
 {
-    struct smsc_status_query query = { .ids = (const char *const[]){ id },
-                                       .phones = (const char *const[]){ phone },
-                                       .count = 1 };
+    struct smsc_status_query query = {
+        .ids = (const char *const[]){ id }, .phones = (const char *const[]){ phone }, .count = 1, .all = 1
+    }; /* its cost as well */
 
     smsc_build_status(login, &query, out);
 }

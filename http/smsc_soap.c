@@ -175,7 +175,7 @@ void smsc_soap_build_status(const struct smsc_login *login, const char *phone, c
     add_login(out, login);
     elements(out, "phone", phone);
     elements(out, "id", id);
-    elements(out, "all", "0");
+    elements(out, "all", "1"); /* its cost as well */
     element(out, "query", buf_text(&query), query.len);
     end(out, "status2");
     out->failed = out->failed || query.failed;

@@ -455,6 +455,7 @@ static int memory_resume(void *engine, const struct store_resume_ops *ops, void 
         }
         view = *row;
         view.members = members;
+        view.whole_count = row->member_count;
         view.member_count = 0;
         for (size_t k = 0; k < row->member_count; k++) {
             if (open_message(e, row->members[k].id) != NULL)

@@ -452,6 +452,7 @@ static int resume_sends(sqlite3 *db, const struct store_resume_ops *ops, void *o
                 members[kept++] = members[i];
             (void)sqlite3_reset(is_open);
         }
+        send.whole_count = send.member_count;
         send.member_count = kept;
         if (err == 0)
             ops->on_send(owner, &send);

@@ -19,7 +19,7 @@ enum {
     DEFAULT_MAX_WAITING = 200000,
     KEEP_FACTOR = 2, /* STORE_KEEP changes speak of work already begun: they may use this much more of the ceiling */
     NAMES_MAX = 65535,
-    META_MAX = 10000
+    META_MAX = 150000
 };
 #define WAITING_BYTES_MAX ((size_t)256 << 20)
 #define IDS_PER_MS        UINT64_C(1000000) /* store_id_ms knows it too */
@@ -78,7 +78,10 @@ static bool meta_set(struct store *s, const char *key, int64_t value)
 
     for (size_t i = 0; i < s->meta_count; i++) {
         if (strcmp(s->metas[i].key, key) == 0) {
-            s->metas[i].value = value;
+            struct change_pair hit = { s->metas[i].key, value };
+
+            s->metas[i] = s->metas[i / 2]; /* what is set often is found soon */
+            s->metas[i / 2] = hit;
             return true;
         }
     }

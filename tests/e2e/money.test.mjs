@@ -41,3 +41,44 @@ test('a low balance is one alarm', async (t) => {
   assert.equal(w.gateway.lines.filter((l) => /low balance/.test(l)).length, 1);
   await esme.close();
 });
+
+for (const kind of ['smsc-http', 'smsc-soap'])
+  test(`${kind}: what each message of a batch costs is known from the reply, before any status`, async (t) => {
+    const w = await world(t, { kind, batch: { max: 100, linger: '100ms' } }, { delay_min_ms: 600000, delay_max_ms: 600000, time_factor: 1, latency_min_ms: 60, latency_max_ms: 60 });
+    let esme = await w.esme();
+    const texts = ['short', 'x'.repeat(200), 'y'.repeat(400)];
+    const sent = await Promise.all(Array.from({ length: 30 }, async (_, i) => {
+      const phone = `7999${String(i).padStart(7, '0')}`;
+      return { phone, answer: await esme.submit({ destination_addr: phone, short_message: '', message_payload: `${i} ${texts[i % 3]}` }) };
+    }));
+    await until('all sent', async () => (await w.simulator.accepted()).accepted === 30);
+    const { items } = await w.simulator.get('/lab/messages?limit=100');
+    assert.ok(new Set(items.map((m) => m.id)).size < 30, 'some travelled together');
+    assert.ok(new Set(items.map((m) => m.cost)).size >= 3, 'they differ');
+    const costOf = async (id) => (await w.gateway.admin('GET', `/v1/messages/${id}`)).json.cost;
+    for (const { phone, answer } of sent) {
+      const cost = Number(items.find((m) => m.phone === phone).cost);
+      await until(`the cost of ${phone}`, async () => (await costOf(answer.message_id)) === cost);
+    }
+    await esme.close();
+  });
+
+test('without a callback\'s word the cost of the reply stands in the record, over a restart the share of it', async (t) => {
+  const w = await startWorld({ callbacks: null, upstream: { poll: { status_after: '1s', every: '1s' }, batch: { max: 100, linger: '100ms' } } }, { callback: null });
+  t.after(() => w.end());
+  await w.simulator.behave({ limits: 0, delay_min_ms: 1500, delay_max_ms: 1500, latency_min_ms: 60, latency_max_ms: 60, delivered: 1 });
+  const esme = await w.esme();
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => esme.submit({ destination_addr: `7999${String(i).padStart(7, '0')}`, short_message: `no ${i}` })));
+  await until('all sent', async () => (await w.simulator.accepted()).accepted === 20);
+  await until('all answered', async () => (await w.gateway.admin('GET', '/v1/upstreams')).json.items[0].in_flight === 0);
+  await w.gateway.stop();
+  await w.gateway.start();
+  const again = await w.esme();
+  const { items } = await w.simulator.get('/lab/messages?limit=100');
+  for (const [i, answer] of answers.entries()) {
+    await again.delivery((pdu) => receiptOf(pdu).id === answer.message_id);
+    const { json } = await w.gateway.admin('GET', `/v1/messages/${answer.message_id}`);
+    assert.equal(json.cost, Number(items.find((m) => m.phone === `7999${String(i).padStart(7, '0')}`).cost));
+  }
+  await again.close();
+});

@@ -100,7 +100,7 @@ static void the_other_requests(void **state)
     smsc_soap_build_status(&alex, "7001", "gw-1", &out);
     assert_string_equal(HEAD
                         "<tns:status2><login>alex</login><psw>1&lt;2&gt;&amp;3</psw><phone>7001</phone><id>gw-1</id>"
-                        "<all>0</all><query></query></tns:status2>" TAIL,
+                        "<all>1</all><query></query></tns:status2>" TAIL,
                         out.data);
     buf_clear(&out);
     smsc_soap_build_balance(&key, &out);
