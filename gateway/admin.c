@@ -254,11 +254,13 @@ static void on_request(void *owner, struct http_exchange *exchange, const struct
 
 /* --- start and end ------------------------------------------------------------------------------------------------ */
 
-static struct http_server_opts server_opts(const struct cfg_admin *cfg, const char *address)
+static struct http_server_opts server_opts(const struct gateway *gw, const char *address)
 {
-    return (struct http_server_opts){
-        .address = address, .listen_fd = -1, .max_body_bytes = ADMIN_BODY_MAX, .allow_from = cfg->allow_from
-    };
+    return (struct http_server_opts){ .address = address,
+                                      .listen_fd = -1,
+                                      .max_body_bytes = ADMIN_BODY_MAX,
+                                      .max_connections = gw->descriptors.http,
+                                      .allow_from = gw->config->admin.allow_from };
 }
 
 int admin_create(struct gateway *gw, char why[256])
@@ -271,7 +273,7 @@ int admin_create(struct gateway *gw, char why[256])
     admin->gw = gw;
     gw->admin = admin;
     for (size_t i = 0; cfg->listen != NULL && cfg->listen[i] != NULL && i < ADMIN_LISTENERS; i++) {
-        struct http_server_opts opts = server_opts(cfg, cfg->listen[i]);
+        struct http_server_opts opts = server_opts(gw, cfg->listen[i]);
         char reason[256];
         uint16_t port;
 
@@ -293,10 +295,8 @@ int admin_create(struct gateway *gw, char why[256])
 
 void admin_configure(struct gateway *gw)
 {
-    const struct cfg_admin *cfg = &gw->config->admin;
-
     for (size_t i = 0; i < gw->admin->server_count; i++) {
-        struct http_server_opts opts = server_opts(cfg, NULL);
+        struct http_server_opts opts = server_opts(gw, NULL);
 
         http_server_configure(gw->admin->servers[i], &opts);
     }

@@ -313,7 +313,7 @@ static bool wait_for_answer(struct account *account, struct item *item)
     if (item->waits_since_ms == 0)
         item->waits_since_ms = now_ms;
     if (in_order || now_ms - item->waits_since_ms < ANSWER_SOON_MS ||
-        heap_push(&account->gateway->later, (int64_t)now_ms + ANSWER_AGAIN_MS, item->m->id) != 0)
+        gateway_look_in(account->gateway, ANSWER_AGAIN_MS, item->m->id) != 0)
         return false;
     lane_pop(&account->deliveries);
     pace_count(account);

@@ -244,6 +244,7 @@ static int start(struct gateway *gw, char why[256])
         return err;
     }
     incoming_reroute(gw); /* the rules may have changed while we were away */
+    descriptors_share(gw);
     err = watch_init(&gw->watch);
     if (err == 0)
         conformance_configure(gw->watch.conformance, gw->config->smpp.response_timeout_ms);

@@ -17,6 +17,7 @@
 #include "base/table.h"
 #include "config/config.h"
 #include "gateway/book.h"
+#include "gateway/descriptors.h"
 #include "gateway/era.h"
 #include "gateway/gateway.h"
 #include "gateway/heap.h"
@@ -244,6 +245,7 @@ struct gateway {
     unsigned route_epoch;         /* counts what changes ways: upstreams that fail or work again, new configurations */
     struct keeping keeping;
     struct era era;
+    struct descriptors descriptors;
     struct store_stats store_seen;
     const struct gateway_lab *lab; /* NULL: no lab */
     struct config **retired;       /* reload.c: older configurations that removed upstreams still look at */
@@ -299,7 +301,7 @@ int answer_ticket_pdu(struct gateway *gw, const struct smpp_ticket *ticket, stru
 bool answer_left(struct gateway *gw, const struct smpp_ticket *ticket);
 
 /* listen.c */
-struct smpp_server_opts gateway_smpp_opts(const struct cfg_smpp *cfg);
+struct smpp_server_opts gateway_smpp_opts(const struct gateway *gw);
 
 /* submit.c */
 struct reading; /* read_sm.h */

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* keeping.c - retention, and words about a full disk, a clock that jumps and descriptors that run out. */
+/* keeping.c - retention, and words about a store that cannot be written. */
 #include "gateway/keeping.h"
-
-#include <dirent.h>
-#include <stdlib.h>
-#include <sys/resource.h>
 
 #include "gateway/internal.h"
 
@@ -18,7 +14,7 @@ static void expire(struct gateway *gw, uint64_t now_ms)
     if (now_ms < gw->keeping.next_expire_ms)
         return;
     gw->keeping.next_expire_ms = now_ms + EXPIRE_EVERY_MS;
-    store_expire_texts(gw->store, keep_text_ms == CFG_ALWAYS ? 0 : clock_wall_ms() - (int64_t)keep_text_ms);
+    store_expire_texts(gw->store, keep_text_ms == CFG_ALWAYS ? 0 : era_retention_ms(gw) - (int64_t)keep_text_ms);
     if (keep_ms > 0)
         store_expire(gw->store, era_retention_ms(gw) - keep_ms);
 }
@@ -38,38 +34,12 @@ static void look_at_store(struct gateway *gw)
         return; /* kept changes wait: they are tried again by themselves */
 }
 
-static size_t open_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    size_t count = 0;
-
-    if (dir == NULL)
-        return 0;
-    while (readdir(dir) != NULL)
-        count++;
-    closedir(dir);
-    return count;
-}
-
-/* Above nine tenths of the limit connections will soon be refused: said before it happens. */
-static void look_at_descriptors(struct gateway *gw, uint64_t now_ms)
-{
-    struct rlimit limit;
-
-    if (now_ms / 1000 % 10 != 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    bool few = open_descriptors() > limit.rlim_cur / 10 * 9;
-    if (few && !gw->keeping.few_descriptors)
-        log_warn("file descriptors are running out", "limit=%llu", (unsigned long long)limit.rlim_cur);
-    gw->keeping.few_descriptors = few;
-}
-
 void keeping_beat(struct gateway *gw)
 {
     uint64_t now_ms = clock_mono_ms();
 
     expire(gw, now_ms);
     look_at_store(gw);
-    (void)era_wall_ms(gw); /* says so when it has jumped */
-    look_at_descriptors(gw, now_ms);
+    (void)era_wall_ms(gw); /* says so when the clock has jumped */
+    descriptors_beat(gw, now_ms);
 }

@@ -9,9 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-
-enum { OTHER_DESCRIPTORS = 512 }; /* store, upstream and callback connections, log */
 
 static void on_trouble(void *owner, const struct smpp_session_info *session, const char *what)
 {
@@ -31,15 +28,17 @@ static const struct smpp_server_ops smpp_ops = {
     .on_trouble = on_trouble,
 };
 
-struct smpp_server_opts gateway_smpp_opts(const struct cfg_smpp *cfg)
+struct smpp_server_opts gateway_smpp_opts(const struct gateway *gw)
 {
+    const struct cfg_smpp *cfg = &gw->config->smpp;
+
     return (struct smpp_server_opts){
         .system_id = cfg->system_id,
         .bind_timeout_ms = cfg->bind_timeout_ms,
         .enquire_link_interval_ms = cfg->enquire_link_interval_ms,
         .inactivity_timeout_ms = cfg->inactivity_timeout_ms,
         .response_timeout_ms = cfg->response_timeout_ms,
-        .max_sessions = cfg->max_sessions,
+        .max_sessions = gw->descriptors.smpp,
         .max_sessions_per_address = cfg->max_sessions_per_address,
         .max_pdu_bytes = cfg->max_pdu_bytes,
         .proxy_protocol = cfg->proxy_protocol,
@@ -85,31 +84,12 @@ int gateway_reload_certificates(struct gateway *gw)
     return err;
 }
 
-/* The usual soft limit is 1024, far below max_sessions; up to the hard one it is ours to raise. */
-static void raise_descriptor_limit(uint32_t max_sessions)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    if (limit.rlim_cur < limit.rlim_max) {
-        struct rlimit all = { .rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max };
-
-        if (setrlimit(RLIMIT_NOFILE, &all) == 0)
-            limit = all;
-    }
-    if (limit.rlim_cur < (rlim_t)max_sessions + OTHER_DESCRIPTORS)
-        log_warn("fewer file descriptors than smpp.max_sessions needs", "limit=%llu max_sessions=%u",
-                 (unsigned long long)limit.rlim_cur, max_sessions);
-}
-
 int listen_smpp(struct gateway *gw, char why[256])
 {
     const struct cfg_smpp *cfg = &gw->config->smpp;
-    struct smpp_server_opts opts = gateway_smpp_opts(cfg);
+    struct smpp_server_opts opts = gateway_smpp_opts(gw);
     char reason[256] = "";
 
-    raise_descriptor_limit(cfg->max_sessions);
     int err = smpp_server_create(gw->loop, &opts, &smpp_ops, gw, &gw->smpp);
     if (err != 0) {
         snprintf(why, 256, "smpp: %s", err_text(err));
@@ -141,6 +121,7 @@ int listen_callbacks_for(struct gateway *gw, const struct cfg_callbacks *cfg, si
         struct http_server_opts opts = { .address = cfg->listen[k],
                                          .listen_fd = -1,
                                          .max_body_bytes = cfg->max_body_bytes,
+                                         .max_connections = gw->descriptors.http,
                                          .allow_from = cfg->allow_from,
                                          .certificate_file = cfg->certificate_file,
                                          .key_file = cfg->key_file };

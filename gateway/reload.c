@@ -124,11 +124,11 @@ static void retire(struct gateway *gw, struct config *before)
 
 static void configure_listeners(struct gateway *gw)
 {
-    const struct cfg_smpp *smpp = &gw->config->smpp;
-    struct smpp_server_opts opts = gateway_smpp_opts(smpp);
+    descriptors_share(gw);
+    struct smpp_server_opts opts = gateway_smpp_opts(gw);
 
     smpp_server_configure(gw->smpp, &opts);
-    conformance_configure(gw->watch.conformance, smpp->response_timeout_ms);
+    conformance_configure(gw->watch.conformance, gw->config->smpp.response_timeout_ms);
     (void)gateway_reload_certificates(gw); /* says in the log what it has not taken */
     for (struct listener *l = gw->listeners; l != NULL; l = l->next) {
         const struct cfg_callbacks *cfg = listener_cfg(l);

@@ -29,6 +29,7 @@ enum {
     DEFAULT_TIMEOUT_S = 30,
     HEAD_BYTES_MAX = 16 << 10,   /* per connection: request line and headers; above it MHD answers 431 */
     DISCARD_BYTES_MAX = 1 << 20, /* of a chunked body over the limit, read only to be able to answer 413 */
+    STARVED_MS = 200,            /* until connections that found no descriptor are looked at again */
     HURRIES_MAX = 4, /* MHD 0.9.75 says so throughout a TLS handshake: then ask each millisecond, do not spin */
     STREAM_WAITING_MAX = 256 << 10,
     STREAM_BLOCK_BYTES = 16 << 10,
@@ -91,6 +92,10 @@ struct http_server {
     unsigned hurries; /* runs since the last event for which MHD said it has more to do at once */
     unsigned handles; /* libuv handles not closed yet */
     bool in_run, wants_run, is_quiesced, closing, is_tls;
+    unsigned connections, max_connections;
+    bool is_starved;   /* the process has no descriptor left for the first connection that waits */
+    bool is_full;      /* MHD has stopped accepting: at max_connections, or without descriptors */
+    bool has_reopened; /* it accepts again, but notices only in its next run */
     http_handler_fn *handler;
     void *owner;
     size_t max_body_bytes;
@@ -107,6 +112,7 @@ struct http_server {
 static void stop_daemon(struct http_server *s);
 static void on_timer(uv_timer_t *timer);
 static void on_idle(uv_idle_t *idle);
+static void on_ready(uv_poll_t *poll, int status, int events);
 
 /* A run in the next turn. An idle handle, because a timer of 0 ms started in the timer phase would run in the same phase,
  * for ever if it starts itself. */
@@ -131,6 +137,15 @@ static void run(struct http_server *s)
         stop_daemon(s);
         return;
     }
+    if (s->is_starved) {
+        uv_poll_stop(&s->poll);
+        uv_timer_start(&s->timer, on_timer, STARVED_MS, 0);
+        return;
+    }
+    if (s->has_reopened) { /* else those who wait to be accepted would wait for somebody else's event, perhaps for ever */
+        s->has_reopened = false;
+        next_turn(s);
+    }
     if (s->wants_run || MHD_get_timeout(s->daemon, &wait_ms) != MHD_YES)
         return;
     if (wait_ms > 0)
@@ -143,7 +158,13 @@ static void run(struct http_server *s)
 
 static void on_timer(uv_timer_t *timer)
 {
-    run(timer->data);
+    struct http_server *s = timer->data;
+
+    if (s->is_starved) {
+        s->is_starved = false; /* it says so again */
+        uv_poll_start(&s->poll, UV_READABLE, on_ready);
+    }
+    run(s);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -333,7 +354,8 @@ static void on_completed(void *owner, struct MHD_Connection *connection, void **
 static void on_connection(void *owner, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
-    UNUSED(owner);
+    struct http_server *s = owner;
+
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
         struct peer *peer = calloc(1, sizeof *peer);
@@ -341,9 +363,13 @@ static void on_connection(void *owner, struct MHD_Connection *connection, void *
         if (peer != NULL && info != NULL)
             net_text(info->client_addr, peer->text);
         *context = peer;
+        s->is_full = ++s->connections >= s->max_connections;
     } else {
         free(*context);
         *context = NULL;
+        s->connections--;
+        s->has_reopened |= s->is_full;
+        s->is_full = false;
     }
 }
 
@@ -401,6 +427,12 @@ static unsigned judge_head(struct http_exchange *x, const char **out_text)
 
 /* ---- answers ---- */
 
+/* Most places are taken: a connection kept open between requests would keep out peers that have something to say. */
+static bool is_crowded(const struct http_server *s)
+{
+    return s->connections >= s->max_connections - s->max_connections / 4;
+}
+
 /* Fetches the answer that is set; in a run, from on_request. */
 static enum MHD_Result give_answer(struct http_exchange *x)
 {
@@ -418,6 +450,8 @@ static enum MHD_Result give_answer(struct http_exchange *x)
     }
     if (x->response == NULL)
         return MHD_NO; /* no memory for it: the peer sees a closed connection */
+    if (is_crowded(x->server))
+        MHD_add_response_header(x->response, MHD_HTTP_HEADER_CONNECTION, "close");
     queued = MHD_queue_response(x->connection, x->status, x->response);
     x->is_queued = true;
     MHD_destroy_response(x->response);
@@ -685,6 +719,10 @@ static void complain(void *owner, const char *format, va_list args)
     struct http_server *s = owner;
     char *end;
 
+    /* No descriptor left: with no connection at all MHD spins until there is one, else it waits for one to end. It says
+     * so here and nowhere else. */
+    if (s->daemon != NULL && strstr(format, "resource limit") != NULL)
+        *(strstr(format, "FIRST") != NULL ? &s->is_starved : &s->is_full) = true;
     /* MHD's own trace of broken peers: for its start only, later ones would be a log anybody can fill */
     if (s->daemon != NULL)
         return;
@@ -734,7 +772,7 @@ static void server_free(struct http_server *s)
     free(s);
 }
 
-static int start_daemon(struct http_server *s, const struct http_server_opts *opts, int fd)
+static int start_daemon(struct http_server *s, int fd)
 {
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (s->is_tls ? MHD_USE_TLS : 0u);
     struct MHD_OptionItem tls[] = {
@@ -749,10 +787,9 @@ static int start_daemon(struct http_server *s, const struct http_server_opts *op
         flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, complain, s, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_TIMEOUT,
-        s->timeout_s, MHD_OPTION_CONNECTION_LIMIT,
-        opts->max_connections == 0 ? (unsigned)DEFAULT_MAX_CONNECTIONS : opts->max_connections,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MAX, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_ARRAY, s->is_tls ? tls : none, MHD_OPTION_END);
+        s->timeout_s, MHD_OPTION_CONNECTION_LIMIT, s->max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEAD_BYTES_MAX, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, s->is_tls ? tls : none,
+        MHD_OPTION_END);
     return s->daemon == NULL ? ERR_CONFIG : 0;
 }
 
@@ -779,6 +816,7 @@ int http_server_create(uv_loop_t *loop, const struct http_server_opts *opts, htt
         snprintf(why, 256, "\"%s\" is not an address range", bad == NULL ? "" : bad);
         goto out;
     }
+    s->max_connections = opts->max_connections == 0 ? (unsigned)DEFAULT_MAX_CONNECTIONS : opts->max_connections;
     s->is_tls = opts->certificate_file != NULL && opts->key_file != NULL;
     if (s->is_tls) {
         err = ERR_CONFIG;
@@ -796,7 +834,7 @@ int http_server_create(uv_loop_t *loop, const struct http_server_opts *opts, htt
     if (err != 0)
         goto out;
     signal(SIGPIPE, SIG_IGN); /* promised to MHD, which uses sendfile */
-    err = start_daemon(s, opts, fd);
+    err = start_daemon(s, fd);
     if (err != 0) {
         snprintf(why, 256, "cannot start: %s", s->complaint[0] != '\0' ? s->complaint : "refused by libmicrohttpd");
         goto out;

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* descriptors.c - the shares of descriptors.h. Invariant: their sum is within the limit, unless that is absurdly low. */
+#include "gateway/descriptors.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "gateway/internal.h"
+
+enum {
+    OWN = 48,         /* the store with a backup under way, the loop, the log, name look-ups, files being read */
+    PER_LISTENER = 5, /* an HTTP listener's own */
+    LAB = 64,         /* the simulated network of lab accounts */
+    HTTP_MOST = 1000,
+    HTTP_LEAST = 4,
+    SMPP_LEAST = 8,
+    LOOK_EVERY_S = 10
+};
+
+/* The usual soft limit is 1024, far below max_sessions; up to the hard one it is ours to raise. */
+static uint64_t raised_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return UINT64_MAX;
+    if (limit.rlim_cur < limit.rlim_max) {
+        struct rlimit all = { .rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max };
+
+        if (setrlimit(RLIMIT_NOFILE, &all) == 0)
+            limit = all;
+    }
+    return limit.rlim_cur;
+}
+
+static uint64_t count_list(const char **list)
+{
+    uint64_t count = 0;
+
+    while (list != NULL && list[count] != NULL)
+        count++;
+    return count;
+}
+
+static uint64_t http_listeners(const struct config *config)
+{
+    uint64_t count = count_list(config->admin.listen);
+
+    for (size_t i = 0; i < config->callback_count; i++)
+        count += count_list(config->callbacks[i].listen);
+    return count;
+}
+
+/* What is taken before any peer comes. */
+static uint64_t reserved(const struct config *config)
+{
+    uint64_t sum = OWN + http_listeners(config) * PER_LISTENER;
+
+    for (size_t i = 0; i < config->upstream_count; i++)
+        sum += config->upstreams[i].connections + config->upstreams[i].status_connections;
+    for (size_t i = 0; i < config->esme_count; i++) {
+        if (config->esmes[i].mode == CFG_LAB)
+            return sum + LAB;
+    }
+    return sum;
+}
+
+static uint32_t between(uint64_t value, uint32_t least, uint32_t most)
+{
+    return value > most ? most : value < least ? least : (uint32_t)value;
+}
+
+void descriptors_share(struct gateway *gw)
+{
+    const struct config *config = gw->config;
+    struct descriptors *d = &gw->descriptors;
+    uint64_t limit = raised_limit(), taken = reserved(config), listeners = http_listeners(config);
+    uint64_t left = limit > taken ? limit - taken : 0;
+    uint32_t before = d->smpp;
+
+    d->limit = limit;
+    d->http = between(left / 8, HTTP_LEAST, HTTP_MOST);
+    left = left > listeners * d->http ? left - listeners * d->http : 0;
+    d->smpp = between(left, SMPP_LEAST, UINT32_MAX);
+    if (config->smpp.max_sessions < d->smpp)
+        d->smpp = config->smpp.max_sessions;
+    gw->meters.descriptors_most->value = (double)limit;
+    if (d->smpp < config->smpp.max_sessions && d->smpp != before)
+        log_warn("fewer file descriptors than smpp.max_sessions needs",
+                 "limit=%llu max_sessions=%u sessions=%u connections_per_http_listener=%u", (unsigned long long)limit,
+                 config->smpp.max_sessions, d->smpp, d->http);
+}
+
+static uint64_t in_use(uint64_t limit)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    uint64_t count = 0;
+
+    if (dir == NULL)
+        return errno == EMFILE || errno == ENFILE ? limit : 0;
+    while (readdir(dir) != NULL)
+        count++;
+    closedir(dir);
+    return count < 3 ? 0 : count - 3; /* ".", ".." and the look itself */
+}
+
+void descriptors_beat(struct gateway *gw, uint64_t now_ms)
+{
+    uint64_t limit = gw->descriptors.limit;
+
+    if (now_ms / 1000 % LOOK_EVERY_S != 0)
+        return;
+    uint64_t used = in_use(limit);
+    bool few = used > limit / 10 * 9;
+
+    gw->meters.descriptors->value = (double)used;
+    /* Above nine tenths connections will soon be refused: said before it happens. */
+    if (few && !gw->keeping.few_descriptors)
+        log_warn("file descriptors are running out", "limit=%llu used=%llu", (unsigned long long)limit,
+                 (unsigned long long)used);
+    gw->keeping.few_descriptors = few;
+}
