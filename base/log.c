@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,6 +48,7 @@ static atomic_int the_level = LOG_INFO;
 static atomic_int the_format = LOG_TEXT;
 static atomic_uint_fast64_t dropped;
 static int output_fd = STDERR_FILENO;
+static atomic_bool to_journal; /* each line starts with its priority, "<4>" */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* All below under the lock. */
@@ -58,10 +60,27 @@ static struct phrase *phrases; /* NULL until log_start */
 static uint64_t dropped_told;
 
 static const char *const level_names[LOG_LEVEL_COUNT] = { "error", "warn", "info", "debug" };
+static const char *const level_priorities[LOG_LEVEL_COUNT] = { "<3>", "<4>", "<6>", "<7>" };
 
 void log_output_fd(int fd)
 {
     output_fd = fd;
+    log_find_journal();
+}
+
+/* systemd names the journal's stream in the environment; only if the output still is that stream are we read by it
+ * [systemd.exec(5), JOURNAL_STREAM; sd-daemon(3)]. */
+void log_find_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    char ours[64];
+    struct stat st;
+
+    atomic_store(&to_journal, false);
+    if (stream == NULL || fstat(output_fd, &st) != 0)
+        return;
+    snprintf(ours, sizeof ours, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    atomic_store(&to_journal, strcmp(ours, stream) == 0);
 }
 
 void log_set(enum log_level level, enum log_format format)
@@ -117,16 +136,22 @@ static void add_text_value(struct buf *line, const char *value, size_t len)
         buf_add_json(line, value, len);
 }
 
+/* Nothing but its priority stands there. */
+static bool is_fresh(const struct buf *line)
+{
+    return line->len == 0 || (line->len == 3 && line->data[0] == '<');
+}
+
 static void add_pair(struct buf *line, int format, const char *key, size_t key_len, const char *value, size_t len)
 {
     if (format == LOG_JSON) {
-        buf_addc(line, line->len == 0 ? '{' : ',');
+        buf_addc(line, is_fresh(line) ? '{' : ',');
         buf_add_json(line, key, key_len);
         buf_addc(line, ':');
         buf_add_json(line, value, len);
         return;
     }
-    if (line->len > 0)
+    if (!is_fresh(line))
         buf_addc(line, ' ');
     buf_add(line, key, key_len);
     buf_addc(line, '=');
@@ -139,6 +164,8 @@ static void format_line(struct buf *line, enum log_level level, const char *even
     int format = atomic_load(&the_format);
     char at[CLOCK_ISO_SIZE];
 
+    if (atomic_load(&to_journal))
+        buf_adds(line, level_priorities[level]);
     clock_iso(clock_wall_ms(), at);
     add_pair(line, format, "time", 4, at, strlen(at));
     add_pair(line, format, "level", 5, level_names[level], strlen(level_names[level]));
@@ -367,6 +394,7 @@ int log_start(enum log_level level, enum log_format format)
     pthread_condattr_t monotonic;
 
     log_set(level, format);
+    log_find_journal();
     pthread_mutex_lock(&lock);
     if (running) {
         pthread_mutex_unlock(&lock);

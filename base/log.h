@@ -3,6 +3,7 @@
  *
  * A line is formatted on the caller's thread into a bounded ring and written to stderr by the log thread; when the ring
  * is full lines are dropped and counted, never waited for. Until log_start (and in tools) lines go straight to stderr.
+ * Under systemd's journal each line begins with its priority ("<3>" to "<7>"), which the journal takes off again.
  * Message text and credentials are never given to this room unless the operator asked for content.
  */
 #ifndef BASE_LOG_H

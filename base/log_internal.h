@@ -6,5 +6,7 @@
 
 /* Lines go to this file descriptor from now on (2 at start). Call it while the log is stopped. */
 void log_output_fd(int fd);
+/* Looks anew whether the output is the journal's. */
+void log_find_journal(void);
 
 #endif

@@ -71,7 +71,7 @@ static void reply_alert(struct admin_call *call, uint64_t n, int err)
 
     switch (err) {
     case 0:
-        log_info("alert sent", "session=%llu", (unsigned long long)n);
+        log_info("alert sent", "sess=%llu", (unsigned long long)n);
         snprintf(text, sizeof text, "{\"n\": %llu, \"sent\": true}\n", (unsigned long long)n);
         http_reply(call->exchange, 202, "application/json", text, strlen(text));
         return;

@@ -11,7 +11,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -75,6 +77,36 @@ static void a_value_runs_to_the_next_key(void **state)
     (void)state;
     log_info("x", "%s", "a=one two b=three =4  c=5");
     assert_string_equal("time=1970-01-01T00:00:01.000Z level=info event=x a=\"one two\" b=\"three =4 \" c=5\n",
+                        written());
+}
+
+static void the_journal_is_told_priorities_and_nobody_else(void **state)
+{
+    char stream[64];
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(0, fstat(ends[1], &st));
+    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+    log_output_fd(ends[1]);
+    log_error("a", "k=v");
+    log_warn("b", "k=v");
+    log_set(LOG_INFO, LOG_JSON);
+    log_info("c", "k=v");
+    assert_string_equal("<3>time=1970-01-01T00:00:01.000Z level=error event=a k=v\n"
+                        "<4>time=1970-01-01T00:00:01.000Z level=warn event=b k=v\n"
+                        "<6>{\"time\":\"1970-01-01T00:00:01.000Z\",\"level\":\"info\",\"event\":\"c\",\"k\":\"v\"}\n",
+                        written());
+    setenv("JOURNAL_STREAM", "1:2", 1); /* the journal reads our parent, we have been led elsewhere */
+    log_output_fd(ends[1]);
+    log_set(LOG_INFO, LOG_TEXT);
+    log_error("a", "k=v");
+    unsetenv("JOURNAL_STREAM");
+    log_output_fd(ends[1]);
+    log_error("a", "k=v");
+    assert_string_equal("time=1970-01-01T00:00:01.000Z level=error event=a k=v\n"
+                        "time=1970-01-01T00:00:01.000Z level=error event=a k=v\n",
                         written());
 }
 
@@ -235,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(text_lines_quote_what_needs_it),
         CASE(a_value_runs_to_the_next_key),
+        CASE(the_journal_is_told_priorities_and_nobody_else),
         CASE(json_lines_are_one_object),
         CASE(fields_without_a_key_are_kept),
         CASE(quieter_levels_are_not_written),
