@@ -20,13 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    TICK_MS = 100,
-    BOOK_BYTES = 64 << 20,
-    TEXT_MAX = 256 << 10,
-    BODY_MAX = 4 << 20,
-    GRACE_MS = 1000
-};
+enum { TICK_MS = 100, BOOK_BYTES = 64 << 20, TEXT_MAX = 256 << 10, BODY_MAX = 4 << 20, GRACE_MS = 1000 };
 
 void gateway_saved(void *owner, uint64_t cookie, int err)
 {

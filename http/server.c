@@ -20,7 +20,7 @@
 
 #include "base/buf.h"
 #include "base/net.h"
-#include "http/head.h"
+#include "http/server_head.h"
 #include "http/listening.h"
 
 enum {

@@ -44,6 +44,8 @@ static const struct row {
     NUMBER(test_mode, 0, 0, 1, "virtual sending: free, every status with err 200"),
     NUMBER(delay_min_ms, 50, 0, 86400000, "from acceptance to the final status, at least"),
     NUMBER(delay_max_ms, 300, 0, 86400000, "and at most"),
+    TEXT(delay_shape, "uniform",
+         "between the two: uniform, exponential (most near the least) or normal (in the middle)"),
     NUMBER(delivered, 1, 0, 1, "share of messages that are delivered; magic numbers fail without it"),
     TEXT(failures, "20/6 20/6 20/1 3/0 25/11 23/253", "status/err of the others, drawn evenly"),
     NUMBER(reply_ratio, 0, 0, 1, "share of delivered messages the subscriber answers"),
@@ -51,6 +53,7 @@ static const struct row {
     NUMBER(read_ratio, 0, 0, 1, "share of delivered messages followed by status 2"),
     NUMBER(latency_min_ms, 0, 0, 600000, "before each HTTP answer, at least"),
     NUMBER(latency_max_ms, 0, 0, 600000, "and at most"),
+    TEXT(latency_shape, "uniform", "between the two, as delay_shape"),
     NUMBER(error_rate, 0, 0, 1, "share of sends refused with error_code"),
     NUMBER(error_code, 9, 1, 9, "the error of those"),
     NUMBER(http_500, 0, 0, 1, "share of requests answered HTTP 500, nothing accepted"),
@@ -196,6 +199,10 @@ int lab_behaviour_write(struct lab_behaviour *b, const char *json, size_t len, c
     }
     if (err == 0 && copy.hours[0] != '\0' && !lab_hours_read(copy.hours, NULL, NULL)) {
         (void)snprintf(why, 256, "\"hours\" must be h1-h2, such as 9-21, got \"%.40s\"", copy.hours);
+        err = ERR_RANGE;
+    }
+    if (err == 0 && (!lab_shape_is_known(copy.delay_shape) || !lab_shape_is_known(copy.latency_shape))) {
+        (void)snprintf(why, 256, "\"delay_shape\" and \"latency_shape\" must be uniform, exponential or normal");
         err = ERR_RANGE;
     }
     if (err == 0 && copy.time_s < b->time_s) {

@@ -250,6 +250,24 @@ void lab_make_room(struct lab *lab, int64_t now_ms)
     }
 }
 
+void lab_stop_job(struct lab *lab, uint32_t job, int64_t now_ms)
+{
+    struct lab_messages *m = &lab->messages;
+
+    for (uint64_t serial = m->next_serial - 1; serial > 0; serial--) {
+        struct lab_message *message = lab_message_by_serial(m, serial);
+
+        if (message == NULL)
+            break;
+        if (message->job != job || message->phase != 0 || message->deleted)
+            continue;
+        lab_message_unschedule(m, message);
+        message->status = LAB_STOPPED;
+        message->last_ms = now_ms;
+        tell(lab, message);
+    }
+}
+
 int64_t lab_next_due(const struct lab *lab)
 {
     int64_t next = INT64_MAX;
@@ -378,7 +396,13 @@ static bool has_high(const struct http_params *params)
     return false;
 }
 
-/* All text into UTF-8. Binary sends keep their bytes. */
+/* "file0", "file1" ... as official clients name them. */
+static bool is_file(const char *name)
+{
+    return strncmp(name, "file", 4) == 0 && name[4 + strspn(name + 4, "0123456789")] == '\0';
+}
+
+/* All text into UTF-8. Binary sends and files keep their bytes. */
 static int decode_params(struct lab_call *call, enum lab_charset charset)
 {
     struct http_params decoded;
@@ -394,7 +418,7 @@ static int decode_params(struct lab_call *call, enum lab_charset charset)
         const struct http_param *p = &call->params.at[i];
 
         buf_clear(&text);
-        if (strcmp(p->name, "mes") == 0 && strcmp(bin, "1") == 0)
+        if ((strcmp(p->name, "mes") == 0 && strcmp(bin, "1") == 0) || is_file(p->name))
             buf_add(&text, p->value, p->len);
         else
             lab_to_utf8(charset, p->value, p->len, &text);
@@ -614,8 +638,8 @@ static bool faults_before(struct lab *lab, struct lab_reply *reply, uint64_t key
 {
     const struct lab_behaviour *b = &lab->b;
 
-    reply->latency_ms =
-        (uint64_t)(b->latency_min_ms + (b->latency_max_ms - b->latency_min_ms) * lab_draw(lab->seed, key, 100));
+    reply->latency_ms = (uint64_t)lab_spread(b->latency_shape, b->latency_min_ms, b->latency_max_ms,
+                                             lab_draw(lab->seed, key, 100), lab_draw(lab->seed, key, 112));
     if (lab_draw(lab->seed, key, 101) < b->http_500)
         reply->fault = LAB_FAULT_500;
     else if (lab_draw(lab->seed, key, 102) < b->drop_before)

@@ -31,7 +31,7 @@ struct lab_behaviour {
     double timezone_h, test_mode;
     /* the network */
     double delay_min_ms, delay_max_ms, delivered, reply_ratio, intermediate, read_ratio;
-    char failures[LAB_TEXT_MAX];
+    char failures[LAB_TEXT_MAX], delay_shape[LAB_TEXT_MAX], latency_shape[LAB_TEXT_MAX];
     /* the service and its faults */
     double latency_min_ms, latency_max_ms, error_rate, error_code, http_500, drop_before, drop_after, empty, cut, hang;
     double slow_read, slow_reply, slow_bytes_s;
@@ -79,6 +79,7 @@ enum lab_type {
 /* Status codes of the documents. */
 enum {
     LAB_NOT_FOUND = -3,
+    LAB_STOPPED = -2,
     LAB_WAITING = -1,
     LAB_AT_OPERATOR = 0,
     LAB_DELIVERED = 1,
@@ -308,6 +309,8 @@ int64_t lab_advance(struct lab *lab, int64_t now_ms, size_t most);
 int64_t lab_next_due(const struct lab *lab);
 /* Starts the life of a message just added: status, final_status and so on are set. */
 void lab_message_start(struct lab *lab, struct lab_message *message, int64_t at_ms, int64_t now_ms);
+/* What a job has accepted and not yet handed on stays so: status -2. */
+void lab_stop_job(struct lab *lab, uint32_t job, int64_t now_ms);
 /* Room in the ring for one more: the oldest leaves, finished at once when it still waited. */
 void lab_make_room(struct lab *lab, int64_t now_ms);
 /* Behaviour with the present balance in it, and back. */
@@ -443,6 +446,9 @@ struct lab_outcome {
 };
 /* What happens to the n-th message to `phone` with this text: depends on nothing but these and the seed. */
 void lab_outcome_of(const struct lab *lab, const char *phone, const char *text, uint32_t n, struct lab_outcome *out);
+/* A time from least to most in the distribution of that name (uniform, exponential, normal), by two draws. */
+int64_t lab_spread(const char *shape, double least, double most, double draw, double other);
+bool lab_shape_is_known(const char *shape);
 /* 0..1, from the seed and the key alone. */
 double lab_draw(uint64_t seed, uint64_t key, uint32_t what);
 uint64_t lab_hash(const void *p, size_t len, uint64_t start);

@@ -259,10 +259,11 @@ static int change(struct lab_call *call, const struct operation *op, struct lab_
     return 0;
 }
 
-static int cancel(struct lab *lab, struct lab_record *r)
+static int cancel(struct lab *lab, struct lab_record *r, int64_t now_ms)
 {
     r->due_ms = INT64_MAX;
     jobs_arm(lab);
+    lab_stop_job(lab, r->id, now_ms);
     return record_set(r, "cancel", "1") != 0 ? 5 : 0;
 }
 
@@ -507,7 +508,7 @@ static void with_record(struct lab_call *call, const struct operation *op)
         answer(call, 0);
         break;
     case CANCEL:
-        answer(call, cancel(call->lab, r));
+        answer(call, cancel(call->lab, r, call->now_ms));
         break;
     case SEND_CODE:
         answer(call, desk_send_code(call, r));

@@ -23,6 +23,7 @@
  */
 #include "lab/core.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +107,34 @@ double lab_draw(uint64_t seed, uint64_t key, uint32_t what)
     return (double)(z >> 11) / 9007199254740992.0; /* 2^53 */
 }
 
-enum { DRAW_DELIVERED = 1, DRAW_FAILURE, DRAW_DELAY, DRAW_REPLY, DRAW_READ, DRAW_LOST, DRAW_TWICE, DRAW_REFUSE };
+bool lab_shape_is_known(const char *shape)
+{
+    return strcmp(shape, "uniform") == 0 || strcmp(shape, "exponential") == 0 || strcmp(shape, "normal") == 0;
+}
+
+int64_t lab_spread(const char *shape, double least, double most, double draw, double other)
+{
+    double share = draw;
+
+    if (shape[0] == 'e') /* mean at a fifth of the way, cut at its end */
+        share = -log(1 - draw) / 5;
+    else if (shape[0] == 'n') /* Box and Muller; six deviations are the whole way */
+        share = 0.5 + sqrt(-2 * log(1 - draw)) * cos(2 * 3.14159265358979323846 * other) / 6;
+    share = share < 0 ? 0 : share > 1 ? 1 : share;
+    return (int64_t)(least + (most - least) * share);
+}
+
+enum {
+    DRAW_DELIVERED = 1,
+    DRAW_FAILURE,
+    DRAW_DELAY,
+    DRAW_REPLY,
+    DRAW_READ,
+    DRAW_LOST,
+    DRAW_TWICE,
+    DRAW_REFUSE,
+    DRAW_DELAY_2
+};
 
 static void pick_failure(const char *list, double draw, struct lab_outcome *out)
 {
@@ -188,8 +216,8 @@ void lab_outcome_of(const struct lab *lab, const char *phone, const char *text, 
 
     memset(out, 0, sizeof *out);
     out->status = LAB_DELIVERED;
-    out->delay_ms =
-        (int64_t)(b->delay_min_ms + (b->delay_max_ms - b->delay_min_ms) * lab_draw(lab->seed, key, DRAW_DELAY));
+    out->delay_ms = lab_spread(b->delay_shape, b->delay_min_ms, b->delay_max_ms, lab_draw(lab->seed, key, DRAW_DELAY),
+                               lab_draw(lab->seed, key, DRAW_DELAY_2));
     if (strncmp(phone, "7900000", 7) == 0 && strlen(phone) == 11) {
         magic(phone[7] - '0', (int)strtol(phone + 8, NULL, 10), out);
         return;

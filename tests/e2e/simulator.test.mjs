@@ -186,4 +186,11 @@ test('curl sends a form in parts', async () => {
   assert.equal(stdout, '7,1');
   const { items } = await simulator.get('/lab/messages?phone=79161234569');
   assert.equal(items[0].text, 'Hello');
+  const picture = path.join(mkdtempSync(path.join(os.tmpdir(), 'smppbridge-file-')), 'picture.jpg');
+  writeFileSync(picture, Buffer.from([0xff, 0xd8, 0, 13, 10, 0x2d, 0x2d, 0xff]));
+  const mms = await curl(['-s', '-F', 'login=alex', '-F', 'psw=123', '-F', 'phones=79161234569', '-F', 'mms=1', '-F', 'subj=Cat', '-F', 'fmt=1',
+    '-F', 'id=8', '-F', `file0=@${picture}`, `${simulator.url}/sys/send.php`]);
+  assert.equal(mms.stdout, '8,1');
+  assert.deepEqual((await simulator.get('/lab/messages?id=8')).items[0].extras, { subj: 'Cat', files: '1 (8 bytes)' });
+  rmSync(path.dirname(picture), { recursive: true });
 });

@@ -209,6 +209,21 @@ static void jobs_repeat_until_they_are_cancelled(void **state)
     assert_string_equal(ask("jobs", AUTH "get_all=1&start=19.10.2016&fmt=3"), "[]");
 }
 
+static void a_cancelled_job_stops_what_has_not_left(void **state)
+{
+    UNUSED(state);
+    (void)ask("jobs",
+              AUTH "add=1&name=S&phones=79161234501,79161234502,79161234503,79161234504&mes=a&period=1&freq=30");
+    let_pass(1000);
+    assert_int_equal(event_count, 2);
+    assert_string_equal(ask("jobs", AUTH "cancel=1&id=1"), "OK");
+    assert_int_equal(event_count, 4);
+    assert_int_equal(events[3].status, LAB_STOPPED);
+    let_pass((int64_t)86400000);
+    assert_int_equal(event_count, 4);
+    assert_memory_equal(ask("status", AUTH "phone=79161234504&id=1&fmt=1"), "-2,", 3);
+}
+
 static void jobs_use_templates_groups_and_a_second_text(void **state)
 {
     UNUSED(state);
@@ -392,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_account_has_limits_of_its_own, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(jobs_send_at_their_time, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(jobs_repeat_until_they_are_cancelled, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(a_cancelled_job_stops_what_has_not_left, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(jobs_use_templates_groups_and_a_second_text, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(kinds_have_parameters_of_their_own, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(accounts_are_strangers_to_each_other, lab_setup, lab_teardown),

@@ -334,6 +334,32 @@ static void faults_are_drawn_and_before_means_nothing_accepted(void **state)
     assert_int_equal(last.latency_ms, 100);
 }
 
+static void delays_have_the_shape_asked_for(void **state)
+{
+    static const struct {
+        const char *shape;
+        int64_t mean_low, mean_high, middle_least; /* of 1000 draws; how many in the middle fifth, at least */
+    } shapes[] = { { "uniform", 4700, 5300, 150 }, { "exponential", 1700, 2300, 50 }, { "normal", 4800, 5200, 380 } };
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+        int64_t sum = 0, middle = 0;
+
+        for (uint64_t k = 0; k < 1000; k++) {
+            int64_t v = lab_spread(shapes[i].shape, 0, 10000, lab_draw(1, k, 1), lab_draw(1, k, 2));
+
+            assert_true(v >= 0 && v <= 10000);
+            sum += v;
+            middle += v >= 4000 && v < 6000;
+        }
+        assert_in_range((uintmax_t)sum / 1000, (uintmax_t)shapes[i].mean_low, (uintmax_t)shapes[i].mean_high);
+        assert_true(middle >= shapes[i].middle_least);
+    }
+    assert_int_equal(lab_spread("normal", 7, 7, 0.3, 0.3), 7);
+    char why[256];
+    assert_int_equal(ERR_RANGE, lab_settings_write(lab, "{\"delay_shape\": \"round\"}", 24, why));
+}
+
 static void a_flood_to_one_number_is_prohibited(void **state)
 {
     char form[128];
@@ -396,6 +422,7 @@ int main(void)
         T(the_same_seed_gives_the_same_outcomes),
         T(the_ring_forgets_the_oldest_but_finishes_it),
         T(faults_are_drawn_and_before_means_nothing_accepted),
+        T(delays_have_the_shape_asked_for),
         T(a_flood_to_one_number_is_prohibited),
         T(settings_are_all_or_nothing),
     };

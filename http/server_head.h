@@ -1,10 +1,11 @@
-/* head.h - what libmicrohttpd lets through in a request's head but should not. Private to http/. */
-#ifndef HTTP_HEAD_H
-#define HTTP_HEAD_H
+/* server_head.h - what libmicrohttpd lets through in a request's head but should not. Private to http/. */
+#ifndef HTTP_SERVER_HEAD_H
+#define HTTP_SERVER_HEAD_H
 
-#include <microhttpd.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+struct MHD_Connection;
 
 struct http_head {
     unsigned lengths, codings;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* head.c - looks over a request's headers where libmicrohttpd is more lenient than [RFC 9112] [see head.h]. */
-#include "http/head.h"
+/* server_head.c - looks over a request's headers where libmicrohttpd is more lenient than [RFC 9112] [see server_head.h]. */
+#include "http/server_head.h"
 
+#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
