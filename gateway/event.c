@@ -58,11 +58,13 @@ static const char *aside_of(const struct smsc_event *e, char out[200])
         const char *name, *value;
     } fields[] = { { "dtmf", e->dtmf },         { "calltime", e->calltime }, { "callmenu", e->callmenu },
                    { "ringtime", e->ringtime }, { "syserr", e->syserr },     { "cmt", e->cmt } };
-    size_t len = (size_t)snprintf(out, 200, "status %d", e->status), start = len;
+    size_t len = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (fields[i].value[0] == '\0' || len >= 190)
             continue;
+        if (len == 0)
+            len = (size_t)snprintf(out, 200, "status %d", e->status);
         size_t room = 199 - len - strlen(fields[i].name) - 2;
         size_t take = strlen(fields[i].value);
 
@@ -73,7 +75,7 @@ static const char *aside_of(const struct smsc_event *e, char out[200])
         }
         len += (size_t)snprintf(out + len, 200 - len, " %s=%.*s", fields[i].name, (int)take, fields[i].value);
     }
-    return len == start ? NULL : out;
+    return len == 0 ? NULL : out;
 }
 
 /* The upstream whose account this listener serves. */
@@ -299,7 +301,7 @@ void event_on_request(void *owner, struct http_exchange *exchange, const struct 
     }
     ev->kind = kinds[ev->e.kind];
     ev->lab = listener->index == LISTENER_LAB;
-    snprintf(ev->upstream, sizeof ev->upstream, "%s", cfg->upstream);
+    memcpy(ev->upstream, cfg->upstream, strnlen(cfg->upstream, sizeof ev->upstream - 1)); /* a reload may take theirs */
     if (ev->e.kind == SMSC_EVENT_STATUS)
         handle_status(ev);
     else

@@ -45,6 +45,16 @@ static bool fits_form(const char *form, const char *digits, size_t len, size_t *
     return true;
 }
 
+/* Returns the new length; what does not fit is cut. */
+static size_t append(char out[NUMBER_MAX + 1], size_t len, const char *text, size_t text_len)
+{
+    if (text_len > NUMBER_MAX - len)
+        text_len = NUMBER_MAX - len;
+    memcpy(out + len, text, text_len);
+    out[len + text_len] = '\0';
+    return len + text_len;
+}
+
 size_t number_normalise(const struct smpp_addr *address, enum cfg_numbers form, const struct cfg_pair *prefixes,
                         char out[NUMBER_MAX + 1])
 {
@@ -71,8 +81,9 @@ size_t number_normalise(const struct smpp_addr *address, enum cfg_numbers form, 
             break;
         }
     }
-    snprintf(out, NUMBER_MAX + 1, "%s%s%s", plus && form == CFG_NUMBERS_KEEP ? "+" : "", prefix, digits + skip);
-    return strlen(out);
+    size_t end = append(out, 0, "+", plus && form == CFG_NUMBERS_KEEP ? 1 : 0);
+    end = append(out, end, prefix, strlen(prefix));
+    return append(out, end, digits + skip, len - skip);
 }
 
 bool number_source_allowed(const char *const *sources, struct smpp_str source)

@@ -154,12 +154,16 @@ bool profile_wants_short_id(const struct profile *profile, uint8_t interface_ver
 
 void profile_id_text(const struct profile *profile, uint64_t public_id, char out[SMPP_ID_MAX + 1])
 {
-    if (public_id <= UINT32_MAX)
-        snprintf(out, SMPP_ID_MAX + 1, "%08llx", (unsigned long long)public_id);
-    else if (profile->id_form == CFG_ID_HEX)
-        snprintf(out, SMPP_ID_MAX + 1, "%llx", (unsigned long long)public_id);
-    else
-        snprintf(out, SMPP_ID_MAX + 1, "%llu", (unsigned long long)public_id);
+    bool is_short = public_id <= UINT32_MAX;
+    unsigned base = is_short || profile->id_form == CFG_ID_HEX ? 16 : 10;
+    char digits[24];
+    size_t at = sizeof digits;
+
+    /* by hand: twice for each message */
+    digits[--at] = '\0';
+    for (uint64_t left = public_id; left > 0 || (is_short && at > sizeof digits - 9); left /= base)
+        digits[--at] = "0123456789abcdef"[left % base];
+    memcpy(out, digits + at, sizeof digits - at);
 }
 
 static int digit_of(char c)

@@ -82,6 +82,15 @@ bool charset_is_utf8(const char *text, size_t len)
     return true;
 }
 
+bool charset_is_ascii(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if ((uint8_t)text[i] >= 0x80)
+            return false;
+    }
+    return true;
+}
+
 /* Copies UTF-8, its bad bytes replaced by `instead`. */
 static void copy_utf8(const char *text, size_t len, const char *instead, struct buf *out)
 {

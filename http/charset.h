@@ -18,6 +18,8 @@ const char *charset_name(enum webhook_charset charset);
 /* The charset of that name, in any case. Returns 0 or ERR_NOT_FOUND. */
 int charset_by_name(const char *name, enum webhook_charset *out) MUST_CHECK;
 bool charset_is_utf8(const char *text, size_t len);
+/* The same bytes in every charset there is. */
+bool charset_is_ascii(const char *text, size_t len);
 /* Appends the text as UTF-8; a byte that is no character becomes U+FFFD. */
 void charset_to_utf8(enum webhook_charset from, const char *text, size_t len, struct buf *out);
 /* Appends UTF-8 text in the bytes of `to`; a character it lacks becomes '?'. */

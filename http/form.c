@@ -2,7 +2,8 @@
 /*
  * form.c - parameters of requests: query strings, form bodies, multipart, flat JSON.
  *
- * Leaves charsets and meanings to the callers: bytes in, bytes out. Name and value of a parameter share one allocation.
+ * Leaves charsets and meanings to the callers: bytes in, bytes out. Names and values lie in blocks that live as long as
+ * the set: a callback has some ten parameters and should not cost twenty allocations.
  * Invariant: a reader that fails leaves what it had added before; the set can always be finished.
  */
 #include "http/form.h"
@@ -16,28 +17,56 @@
 
 enum {
     GROW_BY = 16,
+    BLOCK_BYTES = 1000,
     BOUNDARY_MAX = 70,       /* [RFC 2046 5.1.1] */
     PART_HEAD_MAX = 4 << 10, /* of one part of a multipart body */
     JSON_VALUE_MAX = 64 << 20
 };
 
+struct http_params_block {
+    struct http_params_block *older;
+    size_t size, used;
+    char bytes[];
+};
+
 void http_params_init(struct http_params *p)
 {
-    *p = (struct http_params){ NULL, 0 };
+    *p = (struct http_params){ 0 };
 }
 
 void http_params_finish(struct http_params *p)
 {
-    for (size_t i = 0; i < p->count; i++)
-        free(p->at[i].name); /* the value lies behind it */
+    while (p->blocks != NULL) {
+        struct http_params_block *block = p->blocks;
+
+        p->blocks = block->older;
+        free(block);
+    }
     free(p->at);
     http_params_init(p);
 }
 
-/* A new parameter with room for `name_size` and `value_size` bytes (NULs included); the caller fills them. */
-static int add_room(struct http_params *p, size_t name_size, size_t value_size, struct http_param **out)
+static char *take_bytes(struct http_params *p, size_t size)
 {
-    char *block;
+    struct http_params_block *block = p->blocks;
+
+    if (block == NULL || block->size - block->used < size) {
+        size_t bytes = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+
+        block = malloc(sizeof *block + bytes);
+        if (block == NULL)
+            return NULL;
+        *block = (struct http_params_block){ .older = p->blocks, .size = bytes };
+        p->blocks = block;
+    }
+    block->used += size;
+    return block->bytes + block->used - size;
+}
+
+/* A new parameter with room for a name and a value of these lengths; the caller fills them. */
+static int add_room(struct http_params *p, size_t name_len, size_t len, struct http_param **out)
+{
+    char *bytes;
 
     if (p->count >= HTTP_PARAMS_MAX)
         return ERR_FULL;
@@ -48,26 +77,32 @@ static int add_room(struct http_params *p, size_t name_size, size_t value_size, 
             return ERR_NOMEM;
         p->at = grown;
     }
-    block = malloc(name_size + value_size);
-    if (block == NULL)
+    bytes = take_bytes(p, name_len + len + 2);
+    if (bytes == NULL)
         return ERR_NOMEM;
     *out = &p->at[p->count++];
-    **out = (struct http_param){ .name = block, .value = block + name_size, .len = value_size - 1 };
+    **out = (struct http_param){ .name = bytes, .name_len = name_len, .value = bytes + name_len + 1, .len = len };
     return 0;
+}
+
+static void put_text(char *to, const char *text, size_t len)
+{
+    if (len > 0)
+        memcpy(to, text, len);
+    to[len] = '\0';
 }
 
 static int add(struct http_params *p, const char *name, size_t name_len, const char *value, size_t len)
 {
     struct http_param *param;
-    int err = add_room(p, name_len + 1, len + 1, &param);
+
+    name_len = strnlen(name, name_len); /* a name is looked for as a C string */
+    int err = add_room(p, name_len, len, &param);
 
     if (err != 0)
         return err;
-    memcpy(param->name, name, name_len);
-    param->name[name_len] = '\0';
-    if (len > 0)
-        memcpy(param->value, value, len);
-    param->value[len] = '\0';
+    put_text(param->name, name, name_len);
+    put_text(param->value, value, len);
     return 0;
 }
 
@@ -76,10 +111,24 @@ int http_params_add(struct http_params *p, const char *name, const char *value, 
     return add(p, name, strlen(name), value, len);
 }
 
+int http_params_replace(struct http_params *p, size_t i, const char *value, size_t len)
+{
+    char *bytes = take_bytes(p, len + 1);
+
+    if (bytes == NULL)
+        return ERR_NOMEM;
+    put_text(bytes, value, len);
+    p->at[i].value = bytes;
+    p->at[i].len = len;
+    return 0;
+}
+
 const struct http_param *http_params_find(const struct http_params *p, const char *name)
 {
+    size_t len = strlen(name);
+
     for (size_t i = 0; i < p->count; i++) {
-        if (strcmp(p->at[i].name, name) == 0)
+        if (p->at[i].name_len == len && memcmp(p->at[i].name, name, len) == 0)
             return &p->at[i];
     }
     return NULL;
@@ -146,10 +195,11 @@ int http_params_read_form(struct http_params *p, const char *text, size_t len)
         equals = memchr(text, '=', (size_t)(pair_end - text));
         name_len = (size_t)((equals == NULL ? pair_end : equals) - text);
         value_len = equals == NULL ? 0 : (size_t)(pair_end - equals - 1);
-        err = add_room(p, name_len + 1, value_len + 1, &param);
+        err = add_room(p, name_len, value_len, &param);
         if (err != 0)
             return err;
         decode(text, name_len, param->name);
+        param->name_len = strlen(param->name);
         param->len = decode(pair_end - value_len, value_len, param->value);
         text = pair_end < end ? pair_end + 1 : end;
     }

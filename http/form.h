@@ -14,20 +14,26 @@
 enum { HTTP_PARAMS_MAX = 512 };
 
 struct http_param {
-    char *name;
+    char *name; /* without NULs */
+    size_t name_len;
     char *value; /* NUL-terminated; may hold NULs of its own when len says so */
     size_t len;
 };
 
+struct http_params_block; /* names and values of several parameters */
+
 struct http_params {
     struct http_param *at;
     size_t count;
+    struct http_params_block *blocks; /* newest first */
 };
 
 void http_params_init(struct http_params *p);
 void http_params_finish(struct http_params *p);
 /* Adds a copy. ERR_FULL above HTTP_PARAMS_MAX. */
 int http_params_add(struct http_params *p, const char *name, const char *value, size_t len) MUST_CHECK;
+/* Another value for the parameter `at[i]`, as a copy. ERR_NOMEM. */
+int http_params_replace(struct http_params *p, size_t i, const char *value, size_t len) MUST_CHECK;
 /* "a=1&b=%20": plus is space, percent decoded; a bad escape stays as it stands. */
 int http_params_read_form(struct http_params *p, const char *text, size_t len) MUST_CHECK;
 /* multipart/form-data; files are taken as parameters too (name, content). */

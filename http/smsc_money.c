@@ -6,8 +6,7 @@
  */
 #include "http/smsc_api.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 enum { DECIMALS = 6, MILLION = 1000000 };
 
@@ -44,11 +43,22 @@ int smsc_money_read(const char *text, int64_t *out_e6)
 void smsc_money_write(int64_t e6, char out[32])
 {
     uint64_t v = e6 < 0 ? (uint64_t) - (e6 + 1) + 1 : (uint64_t)e6;
-    int n = snprintf(out, 32, "%s%" PRIu64 ".%06" PRIu64, e6 < 0 ? "-" : "", v / MILLION, v % MILLION);
+    int decimals = DECIMALS;
+    char text[32];
+    size_t at = sizeof text;
 
-    while (out[n - 1] == '0')
-        n--;
-    if (out[n - 1] == '.')
-        n--;
-    out[n] = '\0';
+    for (; decimals > 0 && v % 10 == 0; decimals--)
+        v /= 10;
+    text[--at] = '\0';
+    for (int i = 0; i < decimals; i++, v /= 10)
+        text[--at] = (char)('0' + v % 10);
+    if (decimals > 0)
+        text[--at] = '.';
+    do {
+        text[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    if (e6 < 0)
+        text[--at] = '-';
+    memcpy(out, text + at, sizeof text - at);
 }

@@ -28,6 +28,16 @@ static uint32_t crc_of(const char *joined, size_t len)
     return (uint32_t)crc32_z(0, (const unsigned char *)joined, len);
 }
 
+/* Fetched once and kept as long as the process: OpenSSL 3 looks EVP_sha1() up anew for each digest. */
+static const EVP_MD *digest_of(enum webhook_hash hash)
+{
+    static EVP_MD *kept[ARRAY_LEN(names)];
+
+    if (kept[hash] == NULL)
+        kept[hash] = EVP_MD_fetch(NULL, hash == WEBHOOK_HASH_MD5 ? "MD5" : "SHA1", NULL);
+    return kept[hash];
+}
+
 void webhook_hash_text(enum webhook_hash hash, const char *joined, size_t len, char out[41])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -40,11 +50,14 @@ void webhook_hash_text(enum webhook_hash hash, const char *joined, size_t len, c
         snprintf(out, HASH_TEXT_SIZE, "%u", crc_of(joined, len));
         return;
     }
-    const EVP_MD *md = hash == WEBHOOK_HASH_MD5 ? EVP_md5() : EVP_sha1();
-    if (EVP_Digest(joined, len, digest, &n, md, NULL) != 1)
+    const EVP_MD *md = digest_of(hash);
+    if (md == NULL || EVP_Digest(joined, len, digest, &n, md, NULL) != 1)
         return; /* md5 forbidden by the system's policy: "" equals no hash anybody sends */
-    for (unsigned i = 0; i < n && i < 20; i++)
-        snprintf(out + (size_t)i * 2, 3, "%02x", digest[i]);
+    for (unsigned i = 0; i < n && i < 20; i++) {
+        *out++ = "0123456789abcdef"[digest[i] >> 4];
+        *out++ = "0123456789abcdef"[digest[i] & 15];
+    }
+    *out = '\0';
 }
 
 /* Compares every byte whatever the first difference; the lengths are no secret. */

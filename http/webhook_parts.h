@@ -11,7 +11,7 @@
  * ERR_FULL, ERR_NOMEM. */
 int webhook_read(const struct webhook_opts *opts, const char *content_type, const char *query, const char *body,
                  size_t body_len, struct http_params *out, bool *out_is_utf8) MUST_CHECK;
-/* Values from the charset's bytes to UTF-8; a new set takes the old one's place. Returns 0, ERR_NOMEM, ERR_FULL. */
+/* Values from the charset's bytes to UTF-8, in place; most are ASCII and stay as they are. Returns 0 or ERR_NOMEM. */
 int webhook_to_utf8(enum webhook_charset charset, struct http_params *params) MUST_CHECK;
 /* A decoded value may hold NULs, which would end it early as a C string: they become spaces. */
 void webhook_blank_nuls(struct http_params *params);

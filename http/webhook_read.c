@@ -148,25 +148,19 @@ int webhook_read(const struct webhook_opts *opts, const char *content_type, cons
 
 int webhook_to_utf8(enum webhook_charset charset, struct http_params *params)
 {
-    struct http_params utf8;
     struct buf text;
     int err = 0;
 
-    http_params_init(&utf8);
     buf_init(&text, VALUE_MAX * 3);
     for (size_t i = 0; i < params->count && err == 0; i++) {
         const struct http_param *p = &params->at[i];
 
+        if (charset == WEBHOOK_UTF8 ? charset_is_utf8(p->value, p->len) : charset_is_ascii(p->value, p->len))
+            continue;
         buf_clear(&text);
         charset_to_utf8(charset, p->value, p->len, &text);
-        err = text.failed ? ERR_NOMEM : http_params_add(&utf8, p->name, buf_text(&text), text.len);
+        err = text.failed ? ERR_NOMEM : http_params_replace(params, i, buf_text(&text), text.len);
     }
     buf_finish(&text);
-    if (err != 0) {
-        http_params_finish(&utf8);
-        return err;
-    }
-    http_params_finish(params);
-    *params = utf8;
-    return 0;
+    return err;
 }

@@ -78,6 +78,21 @@ static void add_text(struct buf *out, const char *text, size_t len)
     }
 }
 
+static void add_three(struct buf *out, const char *key, unsigned v)
+{
+    v = at_most(v, COUNT_MAX);
+    char digits[] = { (char)('0' + v / 100), (char)('0' + v / 10 % 10), (char)('0' + v % 10) };
+
+    buf_adds(out, key);
+    buf_add(out, digits, sizeof digits);
+}
+
+static void add_word(struct buf *out, const char *key, const char *word)
+{
+    buf_adds(out, key);
+    buf_adds(out, word);
+}
+
 void smpp_receipt_text(const struct smpp_receipt *r, const struct smpp_receipt_style *style, struct buf *out)
 {
     const char *stat = smpp_state_stat(r->state);
@@ -96,9 +111,16 @@ void smpp_receipt_text(const struct smpp_receipt *r, const struct smpp_receipt_s
     }
     smpp_time_digits(r->submitted_ms, digits, style->utc_offset_minutes, submitted);
     smpp_time_digits(r->done_ms, digits, style->utc_offset_minutes, done);
-    buf_addf(out, "id:%.*s sub:%03u dlvrd:%03u submit date:%s done date:%s stat:%s err:%03u %s:", id_len(r), id_of(r),
-             at_most(r->submitted_parts, COUNT_MAX), at_most(r->delivered_parts, COUNT_MAX), submitted, done, stat, err,
-             style->variant == RECEIPT_CAPITAL_TEXT ? "Text" : "text");
+    /* piece by piece: a format costs more than the rest of the receipt */
+    buf_adds(out, "id:");
+    buf_add(out, id_of(r), (size_t)id_len(r));
+    add_three(out, " sub:", r->submitted_parts);
+    add_three(out, " dlvrd:", r->delivered_parts);
+    add_word(out, " submit date:", submitted);
+    add_word(out, " done date:", done);
+    add_word(out, " stat:", stat);
+    add_three(out, " err:", err);
+    buf_adds(out, style->variant == RECEIPT_CAPITAL_TEXT ? " Text:" : " text:");
     if (style->with_text)
         add_text(out, r->text, r->text_len);
 }
