@@ -588,6 +588,8 @@ static int sqlite_open(struct store *store, const struct store_opts *opts, void 
     (void)snprintf(why, STORE_WHY_SIZE, "out of memory");
     if (e == NULL)
         return ERR_NOMEM;
+    /* SQLite counts its memory under a lock otherwise, a dozen times for each message; refused once it has begun */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     e->store = store;
     e->lock_fd = -1;
     e->path = strdup(opts->url + strlen("sqlite:"));
