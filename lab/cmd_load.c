@@ -53,7 +53,7 @@ struct load {
     bool text_varies, receipts_wanted, json, quiet;
     double rate;
     uint64_t count; /* to send, 0 = until stopped */
-    uint64_t started_ns, first_ns, last_ns, until_ns;
+    uint64_t started_ns, first_ns, last_ns, last_receipt_ns, until_ns;
     uint64_t sent, answered, accepted, failed, unanswered, receipts, receipts_unknown;
     uint64_t shown_answered, quiet_since_ns, quiet_seen;
     struct tally statuses[STATUSES_MAX], stats[STATUSES_MAX];
@@ -255,6 +255,7 @@ static uint32_t on_deliver(void *owner, const struct smpp_pdu *pdu)
     count_in(l->stats, receipt.stat.len > 0 ? receipt.stat.at : "?", receipt.stat.len > 0 ? receipt.stat.len : 1);
     if (load_table_meet(&l->table, receipt.id.at, receipt.id.len, now_ns, &sent_ns)) {
         l->receipts++;
+        l->last_receipt_ns = now_ns;
         latency_add(&l->receipt, (now_ns - sent_ns) / 1000);
     } else {
         l->receipts_unknown++; /* of an earlier run, a repeat, or ahead of its answer */
@@ -369,15 +370,18 @@ static void print_tally(const char *name, const struct tally *t, bool json)
 static void print_result(const struct load *l)
 {
     double seconds = l->last_ns > l->first_ns ? (double)(l->last_ns - l->first_ns) / 1e9 : 0;
+    double receipt_seconds = l->last_receipt_ns > l->first_ns ? (double)(l->last_receipt_ns - l->first_ns) / 1e9 : 0;
     double per_s = seconds > 0 ? (double)l->response.count / seconds : 0;
 
     if (l->json)
         (void)printf(
             "{\"sent\": %llu, \"accepted\": %llu, \"refused\": %llu, \"unanswered\": %llu, \"receipts\": %llu, "
-            "\"receipts_missing\": %llu, \"seconds\": %.3f, \"per_second\": %.1f, \"binds\": %u",
+            "\"receipts_missing\": %llu, \"receipt_seconds\": %.3f, \"seconds\": %.3f, \"per_second\": %.1f, "
+            "\"binds\": %u",
             (unsigned long long)l->sent, (unsigned long long)l->accepted, (unsigned long long)l->failed,
             (unsigned long long)l->unanswered, (unsigned long long)l->receipts,
-            (unsigned long long)(l->receipts_wanted ? l->accepted - l->receipts : 0), seconds, per_s, l->bind_count);
+            (unsigned long long)(l->receipts_wanted ? l->accepted - l->receipts : 0), receipt_seconds, seconds, per_s,
+            l->bind_count);
     else
         (void)printf(
             "sent %llu  accepted %llu  refused %llu  unanswered %llu  in %.3f s: %.1f messages/s over %u binds\n",

@@ -3,7 +3,9 @@
 //
 // Everything runs on this machine and shares its cores, so ratios of one run mean more than absolute figures. Each cell
 // is the median of the rounds. "up/s" is messages counted by the upstream, from the first submit_sm to the last message;
-// a cell that is not done in time is cut, and its rate is what had arrived.
+// a cell that is not done in time is cut, and its rate is what had arrived. A scenario with `half` submits at half the
+// rate that the scenario of that name has just reached. What has a limit is printed beside it at the end; status 1 when
+// one is broken.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -22,6 +24,7 @@ const { values: options } = parseArgs({
   },
 });
 const CELL_MS = 12000;
+const HALF_S = 5; // a scenario at half the peak lasts so long
 const sinkBinary = path.join(path.dirname(binary), 'tests/sink');
 for (const file of [binary, sinkBinary])
   if (!existsSync(file)) {
@@ -30,13 +33,17 @@ for (const file of [binary, sinkBinary])
   }
 
 const TEXT = 'A message of one hundred characters, as the peers were measured with, number ####### of all of them.';
+const ten = { batch: 100, latency: 0, binds: 10, window: 100 };
+const unbatched = 'unbatched, 0 ms, 10 x 100', batched = 'batched, 0 ms, 10 x 100';
 const scenarios = [
-  { name: 'unbatched, 0 ms, 1 x 10', latency: 0, batch: 1, binds: 1, window: 10, count: 30000 },
-  { name: 'unbatched, 0 ms, 10 x 100', latency: 0, batch: 1, binds: 10, window: 100, count: 40000 },
-  { name: 'unbatched, 0 ms, 10 x 100, receipts', latency: 0, batch: 1, binds: 10, window: 100, count: 30000, receipts: true },
-  { name: 'batched, 0 ms, 10 x 100', latency: 0, batch: 100, binds: 10, window: 100, count: 60000 },
-  { name: 'batched, 0 ms, 10 x 100, receipts', latency: 0, batch: 100, binds: 10, window: 100, count: 40000, receipts: true },
-  { name: 'batched, 100 ms, 10 x 100', latency: 100, batch: 100, binds: 10, window: 100, count: 60000 },
+  { name: 'unbatched, 0 ms, 1 x 10', ...ten, batch: 1, binds: 1, window: 10, count: 30000 },
+  { name: unbatched, ...ten, batch: 1, count: 40000 },
+  { name: `${unbatched}, half its peak`, ...ten, batch: 1, half: unbatched, limits: { p99: 25 } },
+  { name: `${unbatched}, receipts`, ...ten, batch: 1, count: 30000, receipts: true },
+  { name: batched, ...ten, count: 60000 },
+  { name: `${batched}, half its peak`, ...ten, half: batched, limits: { p99: 25 } },
+  { name: `${batched}, receipts`, ...ten, count: 40000, receipts: true, limits: { cpuPer1000: 0.03 } },
+  { name: 'batched, 100 ms, 10 x 100', ...ten, latency: 100, count: 60000 },
 ].filter((s) => s.name.includes(options.only));
 
 /* ---- processes ---- */
@@ -112,7 +119,7 @@ async function measure(subject, scenario) {
     const load = start(binary, [
       'load', '--url', `smpp://demo:demo@127.0.0.1:${ports.smpp}`, '--binds', String(scenario.binds),
       '--window', String(scenario.window), '--count', String(scenario.count), '--text', TEXT, '--json', '--quiet',
-      ...(scenario.receipts ? ['--receipts'] : []),
+      ...(scenario.receipts ? ['--receipts'] : []), ...(scenario.rate ? ['--rate', String(scenario.rate)] : []),
     ]);
     let out = '';
     load.stdout.on('data', (data) => (out += data));
@@ -142,7 +149,7 @@ async function measure(subject, scenario) {
       p50: result.response_ms?.p50 ?? NaN,
       p99: result.response_ms?.p99 ?? NaN,
       receipt50: result.receipt_ms?.p50 ?? NaN,
-      receiptsPerSecond: scenario.receipts ? (result.receipts * 1000) / ((finished ?? performance.now()) - started) : NaN,
+      receiptsPerSecond: scenario.receipts ? result.receipts / result.receipt_seconds : NaN,
       cpuPer1000: ((after.cpu - before.cpu) * 1000) / count.messages,
       peakMB: after.peakMB,
       cut: count.messages < scenario.count || finished === null,
@@ -172,31 +179,44 @@ function print(name, subject, m, ratio) {
     number(m.upPerSecond) + (m.cut ? '*' : ''), number(m.answersPerSecond), number(m.p50, 2), number(m.p99, 2),
     number(m.receiptsPerSecond), number(m.receipt50, 1), number(m.cpuPer1000, 3), number(m.peakMB), ratio ? number(ratio, 2) : '',
   ];
-  console.log(name.padEnd(38) + subject.padEnd(11) + cells.map((c) => c.padStart(9)).join(''));
+  console.log(name.padEnd(44) + subject.padEnd(11) + cells.map((c) => c.padStart(9)).join(''));
 }
 
 const machine = `${os.cpus().length} cores ${os.cpus()[0].model}, Linux ${os.release()}, Node ${process.versions.node}`;
 console.log(`${machine}\nmedian of ${options.rounds} rounds; both subjects by turns; one text of 100 characters; 14 connections upstream`);
 console.log(
-  ''.padEnd(49) +
+  ''.padEnd(55) +
     ['up/s', 'answers/s', 'p50 ms', 'p99 ms', 'rcpts/s', 'rcpt p50', 'CPU s/1k', 'peak MB', 'x Node'].map((c) => c.padStart(9)).join(''),
 );
 const batches = accepts({ upstream: { batch: { max: 100 } } });
-const results = [];
+const results = [], peaks = {}, judged = [];
 for (const scenario of scenarios) {
   if (scenario.batch > 1 && !batches) {
-    console.log(`${scenario.name.padEnd(38)}batching is not in this version`);
+    console.log(`${scenario.name.padEnd(44)}batching is not in this version`);
     continue;
+  }
+  if (scenario.half) {
+    if (!peaks[scenario.half]) continue;
+    scenario.rate = Math.round(peaks[scenario.half] / 2);
+    scenario.count = scenario.rate * HALF_S;
   }
   const measured = { node: [], smppbridge: [] };
   for (let round = 0; round < Number(options.rounds); round++)
-    for (const subject of options['no-node'] ? ['smppbridge'] : ['node', 'smppbridge'])
+    for (const subject of options['no-node'] || scenario.half ? ['smppbridge'] : ['node', 'smppbridge'])
       measured[subject].push(await measure(subject, scenario));
   const node = measured.node.length ? summary(measured.node) : null;
   const ours = summary(measured.smppbridge);
   if (node) print(scenario.name, 'node', node);
   print(node ? '' : scenario.name, 'smppbridge', ours, node && ours.upPerSecond / node.upPerSecond);
+  peaks[scenario.name] = ours.upPerSecond;
+  for (const [key, limit] of Object.entries(scenario.limits ?? {})) judged.push({ name: scenario.name, key, value: ours[key], limit });
   results.push({ scenario: scenario.name, node, smppbridge: ours });
 }
 console.log('* cut after 12 s: the rate is what had arrived by then');
+const titles = { p99: ['p99 of submit_sm to its answer', 'ms', 1], cpuPer1000: ['CPU per 1,000 messages', 's', 3] };
+for (const { name, key, value, limit } of judged) {
+  const [title, unit, digits] = titles[key];
+  console.log(`${name}: ${title} ${number(value, digits)} ${unit}   limit ${limit}${value > limit ? '   BROKEN' : ''}`);
+  if (value > limit) process.exitCode = 1;
+}
 if (options.json) console.log(JSON.stringify(results));
