@@ -38,7 +38,9 @@ static void on_front_read(void *owner, uint64_t cookie, int err)
         log_error("deliveries could not be read", "sys=%s error=%s", account->system_id, err_name(err));
         return; /* tried again by the next tick */
     }
-    while (lane->count > 0 && book_find(gw->book, lane_peek(lane, 0)) == NULL)
+    /* Unknown to the store by now: else it would be asked for again for ever. Others have not been looked for. */
+    if (lane->count > 0 && lane_peek(lane, 0) == account->deliveries_front &&
+        book_find(gw->book, account->deliveries_front) == NULL)
         lane_pop(lane);
     deliver_pump(account);
 }
@@ -50,13 +52,16 @@ static void read_front(struct account *account, const struct lane *lane)
     uint64_t ids[FETCH_IDS];
     size_t count = 0;
 
+    if (account->deliveries_loading)
+        return;
     for (size_t i = 0; i < lane->count && i < FETCH_IDS; i++) {
         uint64_t id = lane_peek(lane, i);
 
         if (book_find(gw->book, id) == NULL)
             ids[count++] = id;
     }
-    if (!account->deliveries_loading && book_fetch(gw->book, ids, count, on_front_read, gw, cookie) == 0)
+    account->deliveries_front = ids[0];
+    if (book_fetch(gw->book, ids, count, on_front_read, gw, cookie) == 0)
         account->deliveries_loading = true;
 }
 

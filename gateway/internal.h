@@ -82,6 +82,7 @@ struct account { /* an ESME; kept while it has messages even when the configurat
     uint64_t delivering;    /* deliver_sm under way */
     uint64_t postponed;     /* deliveries waiting for their next try */
     bool deliveries_loading;
+    uint64_t deliveries_front; /* the first of them when their reading began */
     uint64_t paced;      /* deliveries at the front of the line that waited for a bind: they leave at deliver_rate */
     double pace_tokens;  /* of them that may leave now */
     uint64_t pace_at_ms; /* mono */
@@ -146,6 +147,8 @@ struct upstream {
     struct upstream *next;
 };
 
+enum { SEND_MEMBERS_MAX = 1000 };
+
 struct send_member {
     uint64_t id;
     uint64_t phone;
@@ -170,6 +173,7 @@ struct send { /* one request upstream; in memory while any member is open and th
     bool slow;       /* the upstream may still be at it, or has seen it: a repeat waits for its whole minute */
     bool ask_all;    /* answers about some members differed: all are asked about */
     bool asking;     /* a status request is under way, about the member asked_id */
+    bool reading;    /* its members are being read from the store */
     uint64_t asked_id;
     uint8_t url, ask_url;      /* of its last request, of its last question */
     uint64_t unclear_ms;       /* mono: since when its outcome is unknown, 0 not */

@@ -11,7 +11,7 @@
 #include "gateway/internal.h"
 #include "gateway/wire.h"
 
-enum { ASK_AGAIN_MS = 15000, ASK_SLOWLY_MS = 60000 };
+enum { ASK_AGAIN_MS = 15000, ASK_SLOWLY_MS = 60000, READ_AGAIN_MS = 1000 };
 
 void reconcile_add(struct send *send, uint64_t after_ms)
 {
@@ -251,11 +251,61 @@ static bool ask(struct send *send, struct send_member *member, uint64_t *out_wai
     return true;
 }
 
+/* --- members that only the store has: after a restart ------------------------------------------------------------- */
+
+static void on_members_read(void *owner, uint64_t cookie, int err)
+{
+    struct gateway *gw = owner;
+    struct send *send = send_find(gw, cookie);
+
+    if (send == NULL)
+        return;
+    send->reading = false;
+    if (err != 0) {
+        log_error("messages of an unclear send could not be read", "send=%llu error=%s", (unsigned long long)send->upid,
+                  err_name(err));
+        reconcile_add(send, READ_AGAIN_MS);
+        return;
+    }
+    for (size_t i = 0; i < send->member_count; i++) {
+        struct send_member *member = &send->members[i];
+
+        if (member->done)
+            continue;
+        send_pin(gw, member);
+        if (!member->pinned) /* unknown to the store: nothing of it is open */
+            send_member_done(gw, send, member);
+    }
+    reconcile_add(send, 0);
+}
+
+/* Nothing can be decided about members that are not in memory. False: they are being read. */
+static bool has_members(struct send *send)
+{
+    struct gateway *gw = send->upstream->gateway;
+    uint64_t ids[SEND_MEMBERS_MAX];
+    size_t count = 0;
+
+    if (send->reading)
+        return false;
+    for (size_t i = 0; i < send->member_count; i++) {
+        if (!send->members[i].done && !send->members[i].pinned)
+            ids[count++] = send->members[i].id;
+    }
+    if (count == 0)
+        return true;
+    if (book_fetch(gw->book, ids, count, on_members_read, gw, send->upid) == 0)
+        send->reading = true;
+    else
+        reconcile_add(send, READ_AGAIN_MS);
+    return false;
+}
+
 static void step(struct send *send)
 {
     uint64_t wait_ms = 0;
 
-    if (send->asking || given_up(send))
+    if (send->asking || !has_members(send) || given_up(send))
         return;
     struct send_member *member = next_to_ask(send->upstream->gateway, send);
     if (member == NULL)

@@ -24,8 +24,6 @@ struct travelling { /* an open message that says it is in a request */
 struct resume {
     struct gateway *gw;
     struct travelling *travelling;
-    uint64_t *unclear; /* messages to be in the book before their sends can be asked about */
-    size_t unclear_count, unclear_size;
     uint64_t queued, held, accepted, asked;
     bool failed;
 };
@@ -154,21 +152,8 @@ static void on_send(void *owner, const struct store_send *row)
         }
         t->found = true;
         send->members[i].done = false;
-        if (!unclear)
-            continue;
-        account_numbered(gw, t->p.esme)->queued++;
-        if (r->unclear_count == r->unclear_size) {
-            size_t size = r->unclear_size == 0 ? 256 : r->unclear_size * 2;
-            uint64_t *ids = realloc(r->unclear, size * sizeof *ids);
-
-            if (ids == NULL) {
-                r->failed = true;
-                return;
-            }
-            r->unclear = ids;
-            r->unclear_size = size;
-        }
-        r->unclear[r->unclear_count++] = t->id;
+        if (unclear)
+            account_numbered(gw, t->p.esme)->queued++;
     }
     if (send->open_count == 0) {
         send_drop(gw, send);
@@ -184,25 +169,7 @@ static void on_send(void *owner, const struct store_send *row)
     send->repeated = true;
     for (size_t i = 0; i < send->member_count; i++)
         queue_phone_take(up, send->members[i].phone);
-}
-
-/* The messages of unclear sends are in the book: pin them, as they would be had the send just been made, and ask. */
-static void on_unclear_read(void *owner, uint64_t cookie, int err)
-{
-    struct gateway *gw = owner;
-    struct send *send, *next;
-
-    UNUSED(cookie);
-    if (err != 0)
-        log_error("messages of unclear sends could not be read", "error=%s", err_name(err));
-    HASH_ITER(hh, gw->sends, send, next)
-    {
-        if (send->state != SEND_UNCLEAR)
-            continue;
-        for (size_t i = 0; i < send->member_count; i++)
-            send_pin(gw, &send->members[i]);
-        reconcile_add(send, 0);
-    }
+    reconcile_add(send, 0); /* which reads its messages first */
 }
 
 int resume_all(struct gateway *gw)
@@ -226,9 +193,6 @@ int resume_all(struct gateway *gw)
         HASH_DEL(r.travelling, t);
         free(t);
     }
-    if (err == 0 && r.unclear_count > 0)
-        err = book_fetch(gw->book, r.unclear, r.unclear_count, on_unclear_read, gw, 0);
-    free(r.unclear);
     if (err == 0) {
         group_resumed(gw);
         join_resumed(gw);

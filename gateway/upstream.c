@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-    BATCH_MAX = 1000,
+    BATCH_MAX = SEND_MEMBERS_MAX,
     AHEAD = 4,          /* times the connections: claims made in advance */
     UNCLEAR_MAX = 500,  /* sends whose outcome is unknown; above it nothing new is sent */
     UNCLAIM_MS = 5000,  /* a pause longer than this gives claims back to the queues */
@@ -427,6 +427,27 @@ void upstream_ready(struct send *send)
     transmit_ready(up);
 }
 
+/* Messages claimed in the turn they came in: one that the store refused was refused to its ESME too, and must not leave. */
+static void leave_out_refused(struct send *send)
+{
+    struct gateway *gw = send->upstream->gateway;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < send->member_count; i++) {
+        struct send_member *member = &send->members[i];
+        struct item *item = send_pinned(gw, member);
+
+        if (item != NULL && item->m->p.state == MESSAGE_SENDING && item->m->p.upid == send->upid) {
+            send->members[kept++] = *member;
+            continue;
+        }
+        queue_phone_free(send->upstream, member->phone);
+        send_unpin(gw, member);
+        send->open_count--;
+    }
+    send->member_count = kept;
+}
+
 /* The claim is durable, or not. */
 static void on_claimed(void *owner, uint64_t cookie, int err)
 {
@@ -436,7 +457,15 @@ static void on_claimed(void *owner, uint64_t cookie, int err)
     if (send == NULL || gw->stopped)
         return; /* the next start asks about it */
     if (err == 0) {
-        upstream_ready(send);
+        leave_out_refused(send);
+        if (send->member_count > 0) {
+            upstream_ready(send);
+            return;
+        }
+        send->state = SEND_REFUSED; /* by the store, all of them */
+        send_save(gw, send);
+        send_free_slot(send);
+        send_drop(gw, send);
         return;
     }
     struct upstream *up = send->upstream;
