@@ -14,7 +14,7 @@
 
 #include "gateway/internal.h"
 
-enum { ADMIN_ARGS = 2, ADMIN_LOGINS = 32, ADMIN_LISTENERS = 16, ADMIN_BODY_MAX = 1 << 20, ADMIN_REPLY_MAX = 64 << 20 };
+enum { ADMIN_ARGS = 2, ADMIN_LOGINS = 32, ADMIN_LISTENERS = 16, ADMIN_BODY_MAX = 1 << 20, ADMIN_REPLY_MAX = 64 << 20, ADMIN_HISTORY = 300 };
 
 struct admin_login { /* a browser that has shown the token */
     char key[65];
@@ -44,6 +44,8 @@ struct admin {
     uint64_t beat_ns;
     uint64_t beat_counts[TRAIL_COUNT];
     struct admin_rates rates;
+    struct admin_rates history[ADMIN_HISTORY]; /* of the last beats, a ring */
+    unsigned history_next, history_count;
     struct admin_waiting *waiting; /* by sequence number */
     uint32_t next_sequence;
     bool closing;

@@ -2,6 +2,7 @@
 /*
  * admin_events.c - once a second: rates, housekeeping of what operators see, and the state to every open dashboard.
  *
+ * A dashboard that is opened gets the state and the plots of the last minutes, then the state each beat.
  * The state is written once for all readers. A reader too slow to take it is closed; its browser comes again by itself.
  */
 #include <stdlib.h>
@@ -38,6 +39,21 @@ static void write_event(struct gateway *gw, struct buf *out)
     buf_adds(out, "\n\n");
 }
 
+/* The plots up to now, oldest first: [accepted, sent, delivered, p50 ms, p99 ms] a beat. */
+static void write_history(const struct admin *admin, struct buf *out)
+{
+    unsigned at = (admin->history_next + ADMIN_HISTORY - admin->history_count) % ADMIN_HISTORY;
+
+    buf_addf(out, "event: history\ndata: {\"every_ms\": %d, \"points\": [", BEAT_MS);
+    for (unsigned i = 0; i < admin->history_count; i++) {
+        const struct admin_rates *r = &admin->history[(at + i) % ADMIN_HISTORY];
+
+        buf_addf(out, "%s[%.1f, %.1f, %.1f, %.3f, %.3f]", i == 0 ? "" : ", ", r->answered, r->sent, r->delivered,
+                 r->p50_us / 1000.0, r->p99_us / 1000.0);
+    }
+    buf_adds(out, "]}\n\n");
+}
+
 void admin_events(struct admin_call *call)
 {
     struct admin *admin = call->gw->admin;
@@ -60,6 +76,7 @@ void admin_events(struct admin_call *call)
     admin->stream_count++;
     buf_init(&out, 1 << 20);
     write_event(call->gw, &out);
+    write_history(admin, &out);
     if (!out.failed)
         (void)http_stream_send(s->stream, buf_text(&out), out.len);
     buf_finish(&out);
@@ -89,6 +106,10 @@ static void measure(struct admin *admin)
     r->callbacks = rate_of(admin, TRAIL_CALLBACK, seconds);
     r->delivered = rate_of(admin, TRAIL_DELIVER_END, seconds);
     watch_latencies(&admin->gw->watch, &r->p50_us, &r->p99_us);
+    admin->history[admin->history_next] = *r;
+    admin->history_next = (admin->history_next + 1) % ADMIN_HISTORY;
+    if (admin->history_count < ADMIN_HISTORY)
+        admin->history_count++;
 }
 
 static void on_beat(uv_timer_t *timer)

@@ -11,8 +11,11 @@ const plots = {};
 const word = (key) => words[language][key] ?? words.en[key] ?? key;
 const named = (state) => words[language].states?.[state] ?? String(state).replaceAll('_', ' ');
 const number = (value, digits = 0) =>
-  value === null || value === undefined ? '–' : value.toLocaleString(language, { maximumFractionDigits: digits });
-const time = (iso) => (iso ? new Date(iso).toLocaleString(language) : '–');
+  value === null || value === undefined ? '–' : value.toLocaleString(locale(), { maximumFractionDigits: digits });
+/** The reader's own way of writing dates, where it is of the chosen language. */
+const locale = () => navigator.languages.find((l) => l.startsWith(language)) ?? (language === 'en' ? 'en-GB' : language);
+const time = (iso) => (iso ? new Date(iso).toLocaleString(locale()) : '–');
+const clock = (iso) => new Date(iso).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 });
 
 function element(tag, text, className) {
   const e = document.createElement(tag);
@@ -62,7 +65,7 @@ const attempt = (output, action) => async (event) => {
 function fill(table, items, key, cells) {
   const body = table.tBodies[0];
   const rows = new Map([...body.rows].map((row) => [row.dataset.key, row]));
-  for (const item of items) {
+  items.forEach((item, at) => {
     const id = String(item[key]);
     let row = rows.get(id);
     if (!row) {
@@ -70,8 +73,11 @@ function fill(table, items, key, cells) {
       row.dataset.key = id;
     }
     rows.delete(id);
+    if (body.rows[at] !== row) body.insertBefore(row, body.rows[at] ?? null);
+    const labels = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
     cells(item).forEach((content, i) => {
       const cell = row.cells[i] ?? row.insertCell();
+      cell.dataset.label = labels[i]; // a phone shows it before the value
       if (content instanceof Node) {
         if (cell.dataset.content !== content.dataset.content || !cell.firstChild) cell.replaceChildren(content);
         cell.dataset.content = content.dataset.content ?? '';
@@ -81,7 +87,7 @@ function fill(table, items, key, cells) {
         if (cell.className !== className) cell.className = className;
       }
     });
-  }
+  });
   for (const row of rows.values()) row.remove();
 }
 
@@ -105,7 +111,7 @@ function showCards() {
   const cards = [
     ['accepted', `${number(s.rates.accepted, 1)} ${word('second')}`],
     ['sent', `${number(s.rates.sent, 1)} ${word('second')}`],
-    ['p99', `${number(s.latency_ms.p99, 2)} ms`],
+    ['p99', `${number(s.latency_ms.p99, 2)} ${word('ms')}`],
     ['queued', number(s.queues.submit)],
     ['backlog', number(s.queues.receipts)],
     ['sessions', number(s.sessions)],
@@ -176,6 +182,7 @@ function showTables() {
 async function showSessions() {
   const { items } = await api('GET', '/v1/sessions');
   $('#no-sessions').hidden = items.length > 0;
+  items.sort((a, b) => a.n - b.n);
   fill($('#sessions'), items.slice(0, 200), 'n', (s) => {
     const capture = element('a', word('capture'), 'button');
     capture.href = `/v1/sessions/${s.n}/capture`;
@@ -204,16 +211,28 @@ function onStatus(event) {
     ['one', 'p50', number(status.latency_ms.p50, 2)],
     ['two', 'p99', number(status.latency_ms.p99, 2)],
   ]);
-  if (beats++ % 3 === 0) showSessions().catch(() => {});
+  if (beats++ % 3 === 0 && !document.hidden) {
+    showSessions().catch(() => {});
+    refreshMessages().catch(() => {});
+  }
+  if (storyId && $('#story').open) showStory(storyId).catch(() => {});
   if ($('#lab').hidden && status.lab) {
     $('#lab').hidden = false;
     readBehaviour();
   }
 }
 
+/** What the gateway has seen before this page was opened. */
+function onHistory(event) {
+  const { points } = JSON.parse(event.data);
+  plots.throughput.fill(points.map((p) => p.slice(0, 3)));
+  plots.latency.fill(points.map((p) => p.slice(3)));
+}
+
 function listen() {
   source?.close();
   source = new EventSource('/v1/events');
+  source.addEventListener('history', onHistory);
   source.addEventListener('status', onStatus);
   source.addEventListener('error', () => {
     $('#state').className = 'bad';
@@ -224,54 +243,76 @@ function listen() {
 
 // --- messages ------------------------------------------------------------------------------------------------------
 
-function messageRow(m) {
-  const row = $('#messages').tBodies[0].insertRow();
-  const open = element('button', m.id);
-  open.type = 'button';
+function messageCells(m) {
+  const open = button('open', () => showStory(m.id).catch((e) => alert(e.message)));
+  open.textContent = m.id;
   open.title = word('open');
-  open.addEventListener('click', () => showStory(m.id));
   const bad = ['undeliverable', 'rejected', 'expired', 'unknown'].includes(m.state);
-  for (const [text, className] of [
-    [time(m.accepted_at)], [m.system_id], [m.from], [m.to],
-    [named(m.state), m.state === 'delivered' ? 'good' : bad ? 'bad' : ''],
-    [number(m.parts), 'number'], [number(m.cost, 4), 'number'],
-  ])
-    row.append(element('td', text, className));
-  row.insertCell().append(open);
+  return [
+    time(m.accepted_at), m.system_id, m.from, m.to, { text: named(m.state), className: m.state === 'delivered' ? 'good' : bad ? 'bad' : '' },
+    figure(m.parts), figure(m.cost, 4), actions(m.id, open),
+  ];
+}
+
+let shown = []; // the messages of the list
+let asked = null; // its filter, without the cursor
+
+function showMessages(items, next) {
+  shown = items;
+  cursor = next;
+  fill($('#messages'), items, 'id', messageCells);
+  $('#more').hidden = !next;
+  $('#no-messages').hidden = items.length > 0;
 }
 
 async function search(event) {
   event?.preventDefault();
   const form = new FormData($('#search'));
   const what = form.get('what').trim();
-  const query = new URLSearchParams({ limit: '25' });
-  if (event) cursor = null;
   if (/^s?\d{8,}$/.test(what) && (what.length >= 18 || what.startsWith('s'))) return showStory(what);
-  if (what) query.set('phone', what);
-  for (const key of ['system_id', 'state']) if (form.get(key)) query.set(key, form.get(key));
-  if (cursor) query.set('after', cursor);
-  else $('#messages').tBodies[0].replaceChildren();
-  const { items, next } = await api('GET', `/v1/messages?${query}`);
-  items.forEach(messageRow);
-  cursor = next;
-  $('#more').hidden = !next;
-  $('#no-messages').hidden = $('#messages').tBodies[0].rows.length > 0;
+  asked = { limit: '25' };
+  if (what) asked.phone = what;
+  for (const key of ['system_id', 'state']) if (form.get(key)) asked[key] = form.get(key);
+  const { items, next } = await api('GET', `/v1/messages?${new URLSearchParams(asked)}`);
+  showMessages(items, next);
 }
+
+async function moreMessages() {
+  const { items, next } = await api('GET', `/v1/messages?${new URLSearchParams({ ...asked, after: cursor })}`);
+  showMessages([...shown, ...items], next);
+}
+
+/** The first page follows what happens, unless somebody has read on, works in the list or has marked something. */
+async function refreshMessages() {
+  if (!asked || shown.length > 25 || $('#messages').contains(document.activeElement) || !getSelection().isCollapsed) return;
+  const { items, next } = await api('GET', `/v1/messages?${new URLSearchParams(asked)}`);
+  if (shown.length <= 25) showMessages(items, next);
+}
+
+let storyId = null;
+let storyText = '';
 
 async function showStory(id) {
   const m = await api('GET', `/v1/messages/${encodeURIComponent(id)}`);
-  const facts = [['id', m.id], ['upstream id', m.upstream_id], [word('account'), m.system_id], [word('from'), m.from], [word('to'), m.to],
-    [word('state'), named(m.state)], [word('parts'), m.parts], [word('cost'), number(m.cost, 4)], [word('text'), m.text]];
+  const text = JSON.stringify(m) + language;
+  if ($('#story').open && storyId === m.id && storyText === text) return; // nothing new: what is marked stays marked
+  [storyId, storyText] = [m.id, text];
+  const facts = [['id', m.id], [word('upstreamid'), m.upstream_id], [word('account'), m.system_id], [word('from'), m.from], [word('to'), m.to],
+    [word('state'), named(m.state)], [word('receiptis'), named(m.receipt)], [word('parts'), m.parts], [word('cost'), m.cost === null ? null : number(m.cost, 4)],
+    [word('text'), m.text]];
   $('#facts').replaceChildren(
     ...facts.filter(([, v]) => v !== null && v !== '').flatMap(([k, v]) => [element('dt', k), element('dd', v)]),
   );
+  const begin = new Date(m.timeline[0]?.at ?? 0);
   $('#timeline').replaceChildren(
     ...m.timeline.map(({ at, event, ...rest }) => {
       const li = element('li');
-      const t = element('time', `${new Date(at).toLocaleTimeString(language)}.${at.slice(20, 23)}`);
+      const t = element('time', clock(at));
       t.dateTime = at;
-      const more = Object.entries(rest).map(([k, v]) => `${k.replaceAll('_', ' ')} ${v}`).join(', ');
-      li.append(t, element('span', words[language].events?.[event] ?? event.replaceAll('_', ' ')), ' ', element('small', more));
+      const since = (new Date(at) - begin) / 1000;
+      const more = Object.entries(rest).map(([k, v]) => `${k} ${v}`).join(', ');
+      li.append(t, element('b', words[language].events?.[event] ?? event), ' ', element('small', more));
+      if (since > 0) li.append(' ', element('small', `+${number(since, 3)} ${word('seconds')}`, 'since'));
       return li;
     }),
   );
@@ -367,7 +408,10 @@ function translate() {
     ),
   );
   states.value = chosen;
-  if (status) onStatus({ data: JSON.stringify(status) });
+  if (status) {
+    onStatus({ data: JSON.stringify(status) });
+    fill($('#messages'), shown, 'id', messageCells);
+  }
 }
 
 function setTheme(theme) {
@@ -412,7 +456,7 @@ $('#logout').addEventListener('click', async () => {
 $('#login form').addEventListener('submit', login);
 $('#login').addEventListener('cancel', (event) => event.preventDefault());
 $('#search').addEventListener('submit', (event) => search(event).catch((e) => alert(e.message)));
-$('#more').addEventListener('click', () => search().catch((e) => alert(e.message)));
+$('#more').addEventListener('click', () => moreMessages().catch((e) => alert(e.message)));
 $('#test').addEventListener('submit', attempt($('#test-result'), sendTest));
 $('#explain').addEventListener('click', attempt($('#test-result'), explainTest));
 $('#incoming').addEventListener('submit', attempt($('#lab-result'), subscriberWrites));

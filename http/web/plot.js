@@ -8,6 +8,11 @@ class Plot {
     new ResizeObserver(() => this.draw()).observe(canvas);
   }
 
+  fill(points) {
+    this.points = points.slice(-300);
+    this.draw();
+  }
+
   add(values) {
     this.points.push(values);
     if (this.points.length > 300) this.points.shift();
@@ -40,6 +45,11 @@ class Plot {
       c.stroke();
       c.fillText(String(+(top * part).toPrecision(3)), 4, y - 3);
     }
+    for (const [minutes, align] of [[5, 'left'], [0, 'right']]) {
+      c.textAlign = align;
+      c.fillText(minutes ? `−${minutes}:00` : '0:00', minutes ? 4 : width - 4, height - 6);
+    }
+    c.textAlign = 'left';
     c.lineWidth = 1.8;
     this.colours.forEach((name, line) => {
       c.strokeStyle = colour(name);

@@ -120,6 +120,29 @@ test('the lab: behaviour is changed while it runs, a subscriber writes to an acc
   gateway.clean();
 });
 
+test('a page opened later shows what went before; lists and an open story follow what happens', { skip }, async () => {
+  const esme = await world.esme();
+  const page = await open();
+  await login(page);
+  await page.waitForFunction(() => plots.throughput.points.length >= 2);
+  await page.reload();
+  await page.waitForFunction(() => plots.throughput.points.length > beats); // more than the events this page has had
+  await world.simulator.behave({ delay_min_ms: 3000, delay_max_ms: 3000 });
+  const { message_id } = await esme.submit({ destination_addr: '79992220002' });
+  const row = page.locator('#messages tbody tr', { hasText: '79992220002' }); // nobody asks for it
+  await row.waitFor();
+  assert.equal(await page.locator('#messages tbody tr').first().locator('button').textContent(), message_id);
+  await row.locator('button').click();
+  await page.locator('#timeline li', { hasText: 'http_reply' }).waitFor();
+  assert.match(await page.locator('#timeline time').first().textContent(), /^\d\d:\d\d:\d\d\.\d{3}$/);
+  await page.locator('#timeline li', { hasText: 'deliver_sm_resp' }).waitFor();
+  await page.locator('#facts dd', { hasText: 'delivered' }).first().waitFor();
+  await world.simulator.behave({ delay_min_ms: 50, delay_max_ms: 300 });
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+  await esme.close();
+});
+
 test('Russian, the dark and a phone: nothing is cut off and everything is reached by keyboard', { skip }, async () => {
   const page = await open({ locale: 'ru-RU', colorScheme: 'dark', viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
   await login(page);
@@ -127,6 +150,10 @@ test('Russian, the dark and a phone: nothing is cut off and everything is reache
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'ru');
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.ok(wide <= 0, `the page is ${wide} px wider than the phone`);
+  await page.locator('#messages tbody tr').first().waitFor();
+  const cut = await page.evaluate(() =>
+    [...document.querySelectorAll('td, td *, dd, label, button')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.textContent));
+  assert.deepEqual(cut, []);
   const back = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   assert.equal(back, 'rgb(16, 21, 27)');
   await picture(page, 'phone');
