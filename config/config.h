@@ -122,7 +122,8 @@ struct cfg_esme {
 
 struct cfg_limits { /* the aggregator's rules, see gateway/rules.h */
     uint64_t window_ms, repeat_ms;
-    uint32_t status, status_mass, balance, get, info, wait_call;
+    uint64_t block_ms;
+    uint32_t status, status_mass, balance, get, info, info_same, wait_call, cost, stat, tinyurl;
     uint32_t flood_messages;
     uint64_t flood_gap_ms;
     uint32_t bad_sends;

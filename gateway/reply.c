@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { RECONCILE_FIRST_MS = 1000, BLOCKED_MS = 10 * 60000 };
+enum { RECONCILE_FIRST_MS = 1000 };
 
 enum verdict {
     REFUSE,        /* the message, with a receipt that says so; a batch: in halves until it is one message */
@@ -22,12 +22,14 @@ enum verdict {
     ASK            /* reconcile.c */
 };
 
+#define BY_LIMITS 0
+
 static const struct rule {
     int error;
     enum verdict verdict;
     bool refused_send; /* counts towards the block after a hundred */
     enum upstream_pause pause;
-    uint64_t pause_ms; /* UINT64_MAX: until somebody ends it */
+    uint64_t pause_ms; /* UINT64_MAX: until somebody ends it; BY_LIMITS: limits.block */
     uint32_t
         command_status; /* for an ESME that waits for the upstream's word [smsc-api 18.6]; ROK: it goes on waiting */
 } rules[] = {
@@ -36,7 +38,7 @@ static const struct rule {
     { 2, REQUEUE, false, PAUSE_LOGIN, UINT64_MAX,
       STATUS_RSYSERR }, /* five of these block the address: the first one stops us */
     { 3, REQUEUE, false, PAUSE_MONEY, 60000, STATUS_RSUBMITFAIL },
-    { 4, REQUEUE, false, PAUSE_BLOCKED, BLOCKED_MS, STATUS_RSYSERR },
+    { 4, REQUEUE, false, PAUSE_BLOCKED, BY_LIMITS, STATUS_RSYSERR },
     { 5, REFUSE, true, PAUSE_NONE, 0, STATUS_RINVEXPIRY },
     { 6, REFUSE, true, PAUSE_NONE, 0, STATUS_RSUBMITFAIL },
     { 7, REFUSE, true, PAUSE_NONE, 0, STATUS_RINVDSTADR },
@@ -53,6 +55,13 @@ static const struct rule *rule_of(int error)
     return &rules[0]; /* an error newer than our table */
 }
 
+static void pause_by(struct upstream *up, const struct rule *rule)
+{
+    uint64_t block_ms = up->cfg == NULL ? 600000 : up->cfg->limits.block_ms;
+
+    upstream_pause(up, rule->pause, rule->pause_ms == BY_LIMITS ? block_ms : rule->pause_ms);
+}
+
 void reply_login_error(struct upstream *up, int error)
 {
     const struct rule *rule = rule_of(error);
@@ -62,7 +71,7 @@ void reply_login_error(struct upstream *up, int error)
     log_error(error == 2 ? "upstream refuses our login: stopped until resume or reload"
                          : "upstream has blocked our address: a pause",
               "upstream=%s error=%d", up->name, error);
-    upstream_pause(up, rule->pause, rule->pause_ms);
+    pause_by(up, rule);
 }
 
 static void requeue_later(struct gateway *gw, struct upstream *up, struct item *item)
@@ -187,7 +196,7 @@ static void on_error(struct send *send, const struct smsc_send_reply *reply)
         up->balance_due_ms = now_ms; /* asked for at once, and often until it has grown */
     }
     if (pause != PAUSE_NONE)
-        upstream_pause(up, pause, rule->pause_ms);
+        pause_by(up, rule);
     reply_login_error(up, reply->error_code);
     if (reply->error_code == 9 && send->repeated) {
         verdict = ASK; /* perhaps the try before was accepted */

@@ -23,6 +23,7 @@ static const struct {
     { "__WHATSAPP__", "WAPP", SMSC_WHATSAPP },
     { "__FLASH__", "FLASH", SMSC_FLASH },
     { "__VOICE__", "VOICE", SMSC_CALL },
+    { "__MMS__", "MMS", SMSC_MMS },
 };
 
 /* Bytes of the text that spell the prefix, 0 when it does not begin so. An underscore is 0x11 in GSM 03.38: clients that

@@ -68,6 +68,10 @@ static struct rules_limits limits_of(const struct cfg_upstream *cfg)
     limits.window_of[RULE_STATUS_MASS] = cfg->poll_every_ms * cfg->limits.status_mass;
     limits.window_of[RULE_ANSWERS] = cfg->poll_incoming_ms * cfg->limits.get;
     limits.any[RULE_OPERATOR] = cfg->limits.info;
+    limits.same[RULE_OPERATOR] = cfg->limits.info_same;
+    limits.same[RULE_COST] = cfg->limits.cost;
+    limits.any[RULE_STAT] = cfg->limits.stat;
+    limits.same[RULE_TINYURL] = cfg->limits.tinyurl;
     limits.same[RULE_WAIT_CALL] = cfg->limits.wait_call;
     limits.flood_messages = cfg->limits.flood_messages;
     limits.flood_gap_ms = cfg->limits.flood_gap_ms;

@@ -9,8 +9,9 @@
 #include <string.h>
 
 /* Never from configuration or an ESME: they would change whose money is spent, or what the reply means. */
-static const char *const never_extra[] = { "login", "psw", "apikey", "charset", "fmt",  "cost", "op",
-                                           "err",   "id",  "phones", "mes",     "list", "nl" };
+static const char
+    *const never_extra[] = { "login", "psw", "apikey", "charset", "fmt",  "cost", "op",
+                             "err",   "id",  "phones", "mes",     "list", "nl",   "comment" /* goes with the text */ };
 
 void smsc_put_init(struct smsc_put *put, struct buf *out)
 {

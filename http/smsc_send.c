@@ -118,6 +118,18 @@ static void add_hex(const char *bytes, size_t len, struct buf *out)
     out->data[out->len] = '\0';
 }
 
+/* The parameter "comment" is none of the aggregator's: it travels behind the text [smsc-api 3.6]. */
+static void add_comment(const struct smsc_send *send, struct buf *out)
+{
+    for (size_t i = 0; i < send->extra_count; i++) {
+        if (strcmp(send->extra[i].name, "comment") != 0)
+            continue;
+        if (send->extra[i].value != NULL && send->extra[i].value[0] != '\0')
+            buf_addf(out, "\n~~~\n%s", send->extra[i].value);
+        return; /* the first one wins, as with all parameters */
+    }
+}
+
 void smsc_add_text(const struct smsc_send *send, const struct smsc_line *line, struct buf *out)
 {
     if (send->kind == SMSC_BINARY) {
@@ -141,6 +153,7 @@ void smsc_add_text(const struct smsc_send *send, const struct smsc_line *line, s
     }
     if (line->text_len > from)
         buf_add(out, line->text + from, line->text_len - from);
+    add_comment(send, out);
 }
 
 /* LF becomes backslash and n [smsc-api 3.2]; so do CR LF and a lone CR, for which a list has no sign. */

@@ -123,18 +123,20 @@ test('while the proxy is down, or refuses us, nothing has been sent: no question
   await esme.close();
 });
 
-test('a proxy that dies with the request leaves the outcome unknown: asked about, accepted once', async (t) => {
-  const proxy = await new Proxy().start();
-  t.after(() => proxy.stop());
-  const w = await world(t, proxy);
-  const esme = await w.esme();
-  proxy.fault = 'cut';
-  const answer = await esme.submit({});
-  await w.gateway.line(/outcome of a send unknown/);
-  await until('it was accepted all the same', async () => (await w.simulator.accepted()).accepted === 1);
-  proxy.fault = null;
-  await delivered(esme, answer);
-  const { accepted, duplicates } = await w.simulator.accepted();
-  assert.deepEqual({ accepted, duplicates }, { accepted: 1, duplicates: 0 });
-  await esme.close();
-});
+const faults = { cut: 'breaks off', html: 'puts a page in its place', truncated: 'cuts it', foreign: 'answers something else' };
+for (const [fault, what] of Object.entries(faults))
+  test(`a proxy that ${what} once the request has passed leaves the outcome unknown: asked about, accepted once`, async (t) => {
+    const proxy = await new Proxy().start();
+    t.after(() => proxy.stop());
+    const w = await world(t, proxy);
+    const esme = await w.esme();
+    proxy.fault = fault;
+    const answer = await esme.submit({});
+    await w.gateway.line(/outcome of a send unknown/);
+    await until('it was accepted all the same', async () => (await w.simulator.accepted()).accepted === 1);
+    proxy.fault = null;
+    await delivered(esme, answer);
+    const { accepted, duplicates } = await w.simulator.accepted();
+    assert.deepEqual({ accepted, duplicates }, { accepted: 1, duplicates: 0 });
+    await esme.close();
+  });

@@ -182,3 +182,96 @@ test('further parameters: the message\'s TLV wins over its account\'s extra, tha
   await own.close();
   await demo.close();
 });
+
+test('acknowledge "sent" carries errors 3, 4 and 5 too; error 9 waits its minute, and nothing is lost by any', async (t) => {
+  const w = await world(t, { esme: { acknowledge: 'sent', acknowledge_within: '30s' }, upstream: { limits: { window: '600ms', block: '300ms' } } });
+  const esme = await w.esme();
+  const resume = () => w.gateway.admin('POST', '/v1/upstreams/smsc/resume');
+  assert.equal((await esme.submit({ destination_addr: '79000002005' })).command_status, 0x62);
+  await w.simulator.behave({ balance: '0' });
+  assert.equal((await esme.submit({ destination_addr: '79990000003' })).command_status, RSUBMITFAIL);
+  await w.simulator.behave({ balance: '1000' });
+  await resume();
+  await w.simulator.behave({ error_rate: 1, error_code: 4 });
+  assert.equal((await esme.submit({ destination_addr: '79990000004' })).command_status, SYSERR);
+  await w.simulator.behave({ error_rate: 1, error_code: 9 });
+  const waits = esme.submit({ destination_addr: '79990000009' });
+  await w.gateway.line(/send refused.*error=9/);
+  await w.simulator.behave({ error_rate: 0 });
+  assert.equal((await waits).command_status, ROK);
+  assert.equal((await w.simulator.accepted()).accepted, 1);
+  await esme.close();
+});
+
+test('error 4 stops at once and comes back by itself after limits.block; nothing is lost', async (t) => {
+  const w = await world(t, { upstream: { limits: { block: '700ms' }, batch: { max: 1 } } }, { blocked: 1 });
+  const esme = await w.esme();
+  await esme.submit({ destination_addr: '79990000000' });
+  await w.gateway.line(/has blocked our address/);
+  for (const n of many(20)) assert.equal((await esme.submit({ destination_addr: n })).command_status, ROK);
+  const { json } = await w.gateway.admin('GET', '/v1/upstreams');
+  assert.equal(json.items[0].state, 'blocked');
+  assert.ok((await w.simulator.accepted()).errors['4'] <= 3, 'nobody knocks while it lasts');
+  await w.simulator.behave({ blocked: 0 });
+  await until('all sent', async () => (await w.simulator.accepted()).accepted === 21);
+  await esme.close();
+});
+
+test('an error 9 of one batch sends its messages again after the window, once and in order', async (t) => {
+  const w = await world(t, { upstream: { limits: { window: '600ms', flood_messages: 0 }, batch: { max: 50, linger: '50ms' } } }, { error_rate: 1, error_code: 9 });
+  const esme = await w.esme();
+  const answers = await Promise.all([...many(10), ...many(10)].map((n, i) => esme.submit({ destination_addr: n, short_message: `no ${i}` })));
+  await w.gateway.line(/send refused.*error=9/);
+  await w.simulator.behave({ error_rate: 0 });
+  for (const a of answers) assert.equal(receiptOf(await esme.delivery((pdu) => receiptOf(pdu).id === a.message_id)).stat, 'DELIVRD');
+  const { accepted, duplicates } = await w.simulator.accepted();
+  assert.deepEqual({ accepted, duplicates }, { accepted: 20, duplicates: 0 });
+  for (const [i, n] of many(10).entries()) {
+    const { items } = await w.simulator.get(`/lab/messages?phone=${n}`);
+    assert.deepEqual(items.map((m) => m.text).reverse(), [`no ${i}`, `no ${i + 10}`]);
+  }
+  await esme.close();
+});
+
+test('an idle upstream is sent to at once, however long the linger; what comes meanwhile travels together', async (t) => {
+  const w = await world(t, { upstream: { batch: { max: 100, linger: '1s' } } }, { latency_min_ms: 500, latency_max_ms: 500 });
+  const esme = await w.esme();
+  await esme.submit({ destination_addr: '79980000000' });
+  await until('it has left', async () => (await w.gateway.admin('GET', '/v1/upstreams')).json.items[0].in_flight === 1);
+  await Promise.all(many(30).map((n, i) => esme.submit({ destination_addr: n, short_message: `no ${i}` })));
+  await until('all sent', async () => (await w.simulator.accepted()).accepted === 31);
+  const { items } = await w.simulator.get('/lab/messages?limit=100');
+  const alone = items.find((m) => m.phone === '79980000000').id;
+  assert.equal(items.filter((m) => m.id === alone).length, 1);
+  assert.ok(new Set(items.map((m) => m.id)).size <= 3, 'the others in one request, two on a busy machine');
+  await esme.close();
+});
+
+test('above max_queued ESME_RMSGQFUL, until something has gone', async (t) => {
+  const w = await world(t, { esme: { max_queued: 10 } });
+  await w.gateway.admin('POST', '/v1/upstreams/smsc/pause');
+  const esme = await w.esme();
+  const results = await Promise.all(many(15).map((n) => esme.submit({ destination_addr: n })));
+  assert.deepEqual(results.map((r) => r.command_status), [...Array(10).fill(ROK), ...Array(5).fill(0x14)]);
+  await w.gateway.admin('POST', '/v1/upstreams/smsc/resume');
+  await until('all sent', async () => (await w.simulator.accepted()).accepted === 10);
+  await until('there is room', async () => (await w.gateway.admin('GET', '/v1/status')).json.esmes[0].queued === 0);
+  assert.equal((await esme.submit({ destination_addr: '79990000099' })).command_status, ROK);
+  await esme.close();
+});
+
+test('a comment reaches the aggregator\'s history and not the text; one written into the text is text', async (t) => {
+  const w = await world(t, { upstream: { tlv_map: { '0x001E': 'comment' }, batch: { max: 100, linger: '100ms' } } }, { latency_min_ms: 50, latency_max_ms: 50 });
+  const esme = await w.esme();
+  await Promise.all(many(10).map((n, i) => esme.submit({ destination_addr: n, short_message: `no ${i}\nsecond line`, receipted_message_id: 'order 7' })));
+  await esme.submit({ destination_addr: '79980000001', data_coding: 8, short_message: 'one\n~~~\ntwo' });
+  await until('all sent', async () => (await w.simulator.accepted()).accepted === 11);
+  const { items } = await w.simulator.get('/lab/messages?limit=100');
+  for (const [i, n] of many(10).entries()) {
+    const m = items.find(({ phone }) => phone === n);
+    assert.deepEqual([m.text, m.comment], [`no ${i}\nsecond line`, 'order 7']);
+  }
+  const own = items.find(({ phone }) => phone === '79980000001');
+  assert.deepEqual([own.text.replaceAll(' ', ''), own.comment], ['one\n~~~\ntwo', '']);
+  await esme.close();
+});

@@ -277,6 +277,18 @@ static void extra_parameters_cannot_replace_ours(void **state)
     assert_non_null(strstr(built(&send), "&sender=B"));
 }
 
+static void a_comment_goes_behind_the_text(void **state)
+{
+    static const struct smsc_param extra[] = { { "maxsms", "2" }, { "comment", "order 7" }, { "comment", "other" } };
+    struct smsc_line lines[] = { LINE("7001", "", "x\n~~~\ny"), LINE("7002", "", "z") };
+    struct smsc_send send = { .lines = lines, .line_count = 1, .extra = extra, .extra_count = ARRAY_LEN(extra) };
+
+    UNUSED(state);
+    assert_string_equal("&phones=7001&mes=x%0A%7E%7E%7E%20%0Ay%0A%7E%7E%7E%0Aorder%207&maxsms=2", built(&send));
+    send.line_count = 2;
+    assert_non_null(strstr(built(&send), "%0A7002%3Az%5Cn%7E%7E%7E%5Cnorder%207"));
+}
+
 static void a_full_buffer_fails_and_keeps_failing(void **state)
 {
     struct smsc_line line = LINE("7001", "A", "a long text that does not fit in so little room at all, not even half");
@@ -352,6 +364,7 @@ int main(void)
         T(every_kind_has_its_flag),
         T(time_and_validity),
         T(extra_parameters_cannot_replace_ours),
+        T(a_comment_goes_behind_the_text),
         T(a_full_buffer_fails_and_keeps_failing),
         T(status_queries),
         T(the_other_methods),

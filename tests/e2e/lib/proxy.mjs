@@ -26,7 +26,11 @@ export class Proxy {
       if (!this.allowed(request)) return response.writeHead(407, { 'Proxy-Authenticate': 'Basic realm="x"' }).end();
       const { 'proxy-authorization': secret, ...headers } = request.headers;
       const forward = http.request(request.url, { method: request.method, headers }, (reply) => {
-        if (this.fault === 'cut' && request.url.includes('send.php')) return request.socket.destroy(); // the upstream has had it
+        const fault = request.url.includes('send.php') ? this.fault : null; // the upstream has had it
+        if (fault === 'cut') return request.socket.destroy();
+        if (fault === 'html') return response.end('<html><body>Bad gateway</body></html>');
+        if (fault === 'truncated') return response.writeHead(200).end('{"id": "s1", "cn');
+        if (fault === 'foreign') return response.writeHead(200).end('[1, 2, 3]');
         response.writeHead(reply.statusCode, reply.headers);
         reply.pipe(response);
       });
