@@ -79,7 +79,7 @@ static int transmit(struct question *q, struct upstream *up)
     uint64_t now_ms = clock_mono_ms();
     char url[512];
 
-    if (rules_wait_ms(up->rules, q->rule, q->key, now_ms) != 0)
+    if (rules_wait_ms(up->rules, q->rule, q->key, now_ms) != 0 || (q->rule == RULE_STATUS_MASS && poll_waits(up)))
         return ERR_BUSY;
     struct http_request_out out = { .method = "POST",
                                     .url = upstream_url(up, q->soap ? SMSC_PATH_SOAP : q->method->path, url),
@@ -146,6 +146,8 @@ static int admit(struct question *q, struct upstream *up, uint64_t *out_wait_ms,
     struct gateway *gw = q->gw;
     uint64_t wait_ms = rules_wait_ms(up->rules, q->rule, q->key, clock_mono_ms());
 
+    if (q->rule == RULE_STATUS_MASS && poll_waits(up) && wait_ms == 0)
+        wait_ms = rules_limits_of(up->rules)->window_ms;
     if (wait_ms != 0 && wait_ms != RULES_SLOT) {
         *out_wait_ms = wait_ms;
         snprintf(why, 200, "the aggregator's limit for %s is reached; again in %llu s", q->method->name,

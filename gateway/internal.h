@@ -472,6 +472,11 @@ void incoming_reroute(struct gateway *gw);
 void poll_add(struct send *send);
 void poll_tick(struct upstream *up, uint64_t now_ms);
 void poll_destroy(struct upstream *up);
+/* Does a request of poll.c wait for the rules? It goes first: who asks by hand, and often, must not starve receipts. */
+bool poll_waits(const struct upstream *up);
+/* ms to the next question about a send of this age whose messages may live `left_ms` more: half the age, at least
+ * status_after and a quarter of the aggregator's minute, at most six hours, and one when their time is over. */
+int64_t poll_wait_ms(uint64_t status_after_ms, int64_t age_ms, int64_t left_ms);
 
 /* reply.c */
 /* What the upstream answered to a send, or that it did not. */

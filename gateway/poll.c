@@ -83,6 +83,11 @@ void poll_destroy(struct upstream *up)
     up->poll = NULL;
 }
 
+bool poll_waits(const struct upstream *up)
+{
+    return up->poll != NULL && up->poll->held;
+}
+
 static uint64_t status_after_ms(const struct upstream *up)
 {
     return up->cfg == NULL ? 0 : up->cfg->poll_status_after_ms;
@@ -153,13 +158,26 @@ static bool still_waits(const struct item *item, uint64_t upid)
     return item != NULL && item->m->p.state == MESSAGE_SENDING && item->m->p.upid == upid;
 }
 
+int64_t poll_wait_ms(uint64_t status_after_ms, int64_t age_ms, int64_t left_ms)
+{
+    int64_t least_ms = status_after_ms > INTERVAL_LEAST_MS ? (int64_t)status_after_ms : INTERVAL_LEAST_MS;
+    int64_t wait_ms = age_ms / 2;
+
+    if (wait_ms < least_ms)
+        wait_ms = least_ms;
+    if (wait_ms > INTERVAL_MOST_MS)
+        wait_ms = INTERVAL_MOST_MS;
+    if (wait_ms < left_ms)
+        return wait_ms;
+    return left_ms > 0 ? left_ms : INTERVAL_LEAST_MS;
+}
+
 /* ms until this send is looked at again; 0 when all its messages of the round have ended. */
 static int64_t next_look_ms(struct poll *poll, uint64_t upid, int64_t sent_ms)
 {
     struct upstream *up = poll->up;
     int64_t now_ms = era_now_ms(up->gateway, upid);
-    uint64_t least = status_after_ms(up) > INTERVAL_LEAST_MS ? status_after_ms(up) : INTERVAL_LEAST_MS;
-    int64_t interval = (now_ms - sent_ms) / 2, earliest = INT64_MAX;
+    int64_t earliest = INT64_MAX;
 
     for (size_t i = 0; i < poll->asked_count; i++) {
         struct item *item = book_find(up->gateway->book, poll->asked[i].id);
@@ -170,15 +188,7 @@ static int64_t next_look_ms(struct poll *poll, uint64_t upid, int64_t sent_ms)
         if (deadline < earliest)
             earliest = deadline;
     }
-    if (earliest == INT64_MAX)
-        return 0;
-    if (interval < (int64_t)least)
-        interval = (int64_t)least;
-    if (interval > INTERVAL_MOST_MS)
-        interval = INTERVAL_MOST_MS;
-    if (now_ms + interval < earliest)
-        return interval;
-    return earliest > now_ms ? earliest - now_ms : INTERVAL_LEAST_MS;
+    return earliest == INT64_MAX ? 0 : poll_wait_ms(status_after_ms(up), now_ms - sent_ms, earliest - now_ms);
 }
 
 /* `told`: the aggregator has answered, so what is overdue now is lost. Without an answer it gets the margin once more. */

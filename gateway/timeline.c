@@ -62,6 +62,21 @@ static const char *status_text(uint32_t status, char number[16])
     return number;
 }
 
+/* What the aggregator's codes say, as far as we know them. */
+static void add_meaning(struct buf *b, int status, int err)
+{
+    const char *status_words = smsc_status_words(status);
+    const char *err_words = err == 0 ? NULL : smsc_err_words(err);
+    char text[96];
+
+    if (status_words == NULL && err_words == NULL)
+        return;
+    snprintf(text, sizeof text, "%s%s%s", status_words == NULL ? "" : status_words,
+             status_words == NULL || err_words == NULL ? "" : ": ", err_words == NULL ? "" : err_words);
+    buf_adds(b, ", ");
+    admin_add_string(b, "means", text);
+}
+
 static void add_trail(struct lines *lines, const struct message *m, const struct trail_event *e)
 {
     static const char *const ends[] = { "deliver_sm_resp", "deliver_sm_nacked", "deliver_sm_unanswered",
@@ -105,6 +120,7 @@ static void add_trail(struct lines *lines, const struct message *m, const struct
     case TRAIL_CALLBACK:
         admin_add_string(&b, "event", "callback");
         buf_addf(&b, ", \"status\": %d, \"err\": %llu", e->b, (unsigned long long)e->a);
+        add_meaning(&b, e->b, (int)e->a);
         break;
     case TRAIL_DELIVER:
         admin_add_string(&b, "event", "deliver_sm");
@@ -178,6 +194,7 @@ static void add_rows(struct lines *lines, const struct timeline *t, const bool t
         if (m->p.status != -100)
             buf_addf(&b, ", \"status\": %d", m->p.status);
         buf_addf(&b, ", \"err\": %d", m->p.err);
+        add_meaning(&b, m->p.status, m->p.err);
         add(lines, end_time(m, lines), &b);
         if (cause != NULL && lines->count > count) /* before whatever followed in the same millisecond */
             lines->at[count].order = cause->order + 1;

@@ -167,6 +167,10 @@ void smsc_build_any(const struct smsc_login *login, const struct smsc_param *par
 /* The error in any reply: SMSC_REPLY_OK when it is a JSON value without "error_code" or the word OK. */
 enum smsc_reply_kind smsc_parse_any(int http_status, const char *body, size_t len, int *out_error, char out_text[96]);
 
+/* The aggregator's status and delivery error codes in words; NULL for one we do not know. [smsc-api 9, 10] */
+const char *smsc_status_words(int status);
+const char *smsc_err_words(int err);
+
 /* Decimal text <-> millionths. Parse: ERR_SYNTAX when it is no number. Write: "3.3", at most 4 decimals when exact. */
 int smsc_money_read(const char *text, int64_t *out_e6) MUST_CHECK;
 void smsc_money_write(int64_t e6, char out[32]);

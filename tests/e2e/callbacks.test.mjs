@@ -5,7 +5,7 @@ import https from 'node:https';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { callBack, now, signed, written } from './lib/callback.mjs';
-import { freePort, receiptOf, startWorld, textOf, until } from './lib/world.mjs';
+import { Gateway, Simulator, Esme, freePort, receiptOf, startWorld, textOf, until } from './lib/world.mjs';
 
 const forms = [
   { format: 'form', charset: 'utf-8', hash: 'sha1', fmt: '' },
@@ -147,6 +147,80 @@ test('statuses after the final one change nothing: 1 then 2, 4, 0 and 20', async
     assert.equal(await callBack(forms[0].url, { id: m.upstream, phone: m.phone, status, ts: now() }, forms[0]), 200);
   await settled();
   assert.deepEqual(receiptsOf(m.id).map((pdu) => receiptOf(pdu).stat), ['DELIVRD']);
+});
+
+const timeline = async (id) => (await world.gateway.admin('GET', `/v1/messages/${id}`)).json.timeline;
+
+test('a late status is recorded, and what a callback tells beside the status: keys pressed, the voice menu, its meaning', async () => {
+  const m = await submitted();
+  const voice = { dtmf: '12#', calltime: '17', callmenu: '1>3', ringtime: '5', err: 6 };
+  assert.equal(await callBack(forms[0].url, { id: m.upstream, phone: m.phone, status: 20, ts: now(), ...voice }, forms[0]), 200);
+  assert.equal(await callBack(forms[0].url, { id: m.upstream, phone: m.phone, status: 1, ts: now() }, forms[0]), 200);
+  const events = await until('both are in its story', async () => {
+    const found = await timeline(m.id);
+    return found.some((e) => /^late status 1/.test(e.text)) && found;
+  });
+  const note = events.find((e) => /dtmf=/.test(e.text ?? ''));
+  assert.equal(note?.text, 'status 20 dtmf=12# calltime=17 callmenu=1>3 ringtime=5');
+  const final = events.find((e) => e.event === 'final');
+  assert.deepEqual([final.status, final.err, final.means], [20, 6, 'impossible to deliver: subscriber offline']);
+  await settled();
+  assert.deepEqual(receiptsOf(m.id).map((pdu) => receiptOf(pdu).stat), ['UNDELIV']);
+});
+
+test('a listener speaks for its own upstream account and for no other', async (t) => {
+  const simulator = await new Simulator().start();
+  const gateway = await new Gateway().prepare();
+  const second = await freePort();
+  const [listenA, listenB] = [gateway.callbackPort, second].map((port) => [`127.0.0.1:${port}`]);
+  gateway.overrides = {
+    upstreams: ['smsc', 'other'].map((name) => ({ name, urls: [simulator.url], login: 'alex', password: '123' })),
+    callbacks: [
+      { listen: listenA, upstream: 'smsc', hash: 'sha1', secret: 'of smsc' },
+      { listen: listenB, upstream: 'other', hash: 'sha1', secret: 'of other' },
+    ],
+  };
+  await gateway.start(simulator.url);
+  t.after(async () => {
+    await gateway.stop();
+    await simulator.kill();
+    gateway.clean();
+  });
+  const sender = new Esme().connect(gateway.port);
+  await sender.bind();
+  const to = phone();
+  const answer = await sender.submit({ destination_addr: to });
+  const id = await until('accepted upstream', async () => (await simulator.get(`/lab/messages?phone=${to}`)).items[0]?.id);
+  const urls = [gateway.callbackPort, second].map((port) => `http://127.0.0.1:${port}/smsc/callback`);
+  const status = (code) => ({ id, phone: to, status: code, ts: now() });
+  assert.equal(await callBack(urls[0], status(20), { secret: 'of other' }), 403);
+  assert.equal(await callBack(urls[1], status(20), { secret: 'of other' }), 200, 'never 404: counted as unknown');
+  assert.equal(await callBack(urls[0], status(1), { secret: 'of smsc' }), 200);
+  await sender.delivery((pdu) => receiptOf(pdu).id === answer.message_id);
+  assert.deepEqual(sender.delivered.map((pdu) => receiptOf(pdu).stat), ['DELIVRD']);
+  assert.match((await gateway.admin('GET', '/metrics')).text, /smppbridge_callbacks_total\{kind="status",outcome="unknown_id"\} 1/);
+  await sender.close();
+});
+
+test('a callback answered 200 is kept: killed at once, its receipt comes after the restart', async (t) => {
+  const kept = await startWorld();
+  t.after(() => kept.end());
+  await kept.simulator.behave({ callback_url: '' });
+  const sender = await kept.esme('bind_transmitter');
+  const url = `http://127.0.0.1:${kept.gateway.callbackPort}/smsc/callback`;
+  const answers = await Promise.all(Array.from({ length: 20 }, () => phone()).map((to) => sender.submit({ destination_addr: to })));
+  const items = await until('all upstream', async () => {
+    const found = (await kept.simulator.get('/lab/messages?limit=100')).items;
+    return found.length === 20 && found;
+  });
+  const statuses = await Promise.all(items.map(({ id, phone: to }) => callBack(url, { id, phone: to, status: 1, ts: now() })));
+  assert.ok(statuses.every((s) => s === 200));
+  await kept.gateway.kill();
+  await kept.gateway.start();
+  const receiver = await kept.esme('bind_receiver');
+  for (const { message_id } of answers) await receiver.delivery((pdu) => receiptOf(pdu).id === message_id);
+  assert.equal(receiver.delivered.length, 20);
+  await receiver.close();
 });
 
 test('each final status has its word and its three-digit error', async () => {

@@ -180,6 +180,29 @@ test('a receipt refused for now comes again until it is taken; one refused for g
   await last.close();
 });
 
+test('each refusal of a deliver_sm is for now or for good by its status', async () => {
+  const RTHROTTLED = 0x58, RSYSERR = 0x08, RMSGQFUL = 0x14, RSUBMITFAIL = 0x45, RQUERYFAIL = 0x67, RDELIVERYFAILURE = 0xfe, RUNKNOWNERR = 0xff, RX_T_APPN = 0x64;
+  const forNow = [RTHROTTLED, RSYSERR, RMSGQFUL, RSUBMITFAIL, RQUERYFAIL, RDELIVERYFAILURE, RUNKNOWNERR, RX_T_APPN];
+  const forGood = [0x65, 0x66, 0x01, 0x0a, 0x0b, 0x43, 0xc3, 0x402]; // RX_P_APPN, RX_R_APPN and what makes no sense here
+  const statuses = [...forNow, ...forGood];
+  const given = new Map(); // id -> the status it was refused with
+  const esme = await choosy('demo', (self, pdu, n) => {
+    const { id } = receiptOf(pdu);
+    if (n === 1) given.set(id, statuses.shift());
+    self.session.send(pdu.response({ command_status: n === 1 ? given.get(id) : 0 }));
+  });
+  const ids = [];
+  for (let i = 0; i < forNow.length + forGood.length; i++) ids.push(await submitOne(esme));
+  for (const id of ids) await got(esme, id);
+  for (const [id, status] of given) if (forNow.includes(status)) await got(esme, id, 2);
+  await esme.close();
+  const last = await bind('demo');
+  await got(last, await submitOne(last));
+  assert.equal(last.delivered.length, 1, 'nothing is left');
+  assert.equal(esme.seen.length, 2 * forNow.length + forGood.length);
+  await last.close();
+});
+
 test('generic_nack: once more, then never', async () => {
   const esme = await choosy('demo', (self, pdu) =>
     self.session.send(new smpp.PDU('generic_nack', { sequence_number: pdu.sequence_number, command_status: 3 })),

@@ -203,6 +203,25 @@ static void incoming_messages(void **state)
     assert_null(r.items);
 }
 
+static void codes_have_their_words(void **state)
+{
+    static const int statuses[] = { -3, -2, -1, 0, 1, 2, 3, 4, 20, 22, 23, 24, 25 };
+    static const int errs[] = { 0,   1,   2,   3,   4,   6,   11,  12,  13,  21,  200, 219, 220, 237, 238, 239,
+                                240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255 };
+    unsigned known = 0;
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
+        assert_non_null(smsc_status_words(statuses[i]));
+    for (size_t i = 0; i < ARRAY_LEN(errs); i++)
+        assert_non_null(smsc_err_words(errs[i]));
+    for (int code = -1000; code < 1000; code++)
+        known += (smsc_status_words(code) != NULL ? 1U : 0U) + (smsc_err_words(code) != NULL ? 1U : 0U);
+    assert_int_equal(ARRAY_LEN(statuses) + ARRAY_LEN(errs), known);
+    assert_string_equal("delivered", smsc_status_words(1));
+    assert_string_equal("subscriber offline", smsc_err_words(6));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +232,7 @@ int main(void)
         cmocka_unit_test(a_cut_reply_is_never_success),
         cmocka_unit_test(balances),
         cmocka_unit_test(incoming_messages),
+        cmocka_unit_test(codes_have_their_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
