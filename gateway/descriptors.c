@@ -2,9 +2,11 @@
 /* descriptors.c - the shares of descriptors.h. Invariant: their sum is within the limit, unless that is absurdly low. */
 #include "gateway/descriptors.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "gateway/internal.h"
 
@@ -92,17 +94,25 @@ void descriptors_share(struct gateway *gw)
                  config->smpp.max_sessions, d->smpp, d->http);
 }
 
-static uint64_t in_use(uint64_t limit)
+/* Never by listing /proc/self/fd: with ten thousand sessions that holds up the loop for 15 to 50 ms. Linux has counted
+ * its entries by itself since 6.2. Before, the lowest number that is free tells how many there are, but for gaps. */
+uint64_t descriptors_in_use(int any_fd, uint64_t limit)
 {
-    DIR *dir = opendir("/proc/self/fd");
-    uint64_t count = 0;
+    struct stat info;
 
-    if (dir == NULL)
-        return errno == EMFILE || errno == ENFILE ? limit : 0;
-    while (readdir(dir) != NULL)
-        count++;
-    closedir(dir);
-    return count < 3 ? 0 : count - 3; /* ".", ".." and the look itself */
+    if (stat("/proc/self/fd", &info) == 0 && info.st_size > 0)
+        return (uint64_t)info.st_size;
+    return descriptors_lowest_free(any_fd, limit);
+}
+
+uint64_t descriptors_lowest_free(int any_fd, uint64_t limit)
+{
+    int fd = fcntl(any_fd, F_DUPFD_CLOEXEC, 0);
+
+    if (fd < 0)
+        return errno == EMFILE ? limit : 0;
+    (void)close(fd);
+    return (uint64_t)fd;
 }
 
 void descriptors_beat(struct gateway *gw, uint64_t now_ms)
@@ -111,7 +121,7 @@ void descriptors_beat(struct gateway *gw, uint64_t now_ms)
 
     if (now_ms / 1000 % LOOK_EVERY_S != 0)
         return;
-    uint64_t used = in_use(limit);
+    uint64_t used = descriptors_in_use(uv_backend_fd(gw->loop), limit);
     bool few = used > limit / 10 * 9;
 
     gw->meters.descriptors->value = (double)used;

@@ -24,4 +24,9 @@ void descriptors_share(struct gateway *gw);
 /* Counts those in use; says so before they run out. Every second, looks every tenth. */
 void descriptors_beat(struct gateway *gw, uint64_t now_ms);
 
+/* How many are in use, without a system call that grows with them; `any_fd` is one of them. */
+uint64_t descriptors_in_use(int any_fd, uint64_t limit);
+/* What it falls back to: the lowest number that is free, `limit` when there is none. */
+uint64_t descriptors_lowest_free(int any_fd, uint64_t limit);
+
 #endif

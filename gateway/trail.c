@@ -43,8 +43,9 @@ size_t trail_find(const struct trail *trail, uint64_t id, struct trail_event *ou
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < trail->size && count < max; i++) {
-        const struct trail_event *e = &trail->ring[(trail->next + trail->size - 1 - i) % trail->size];
+    for (size_t i = 0, at = trail->next; i < trail->size && count < max; i++) {
+        at = at == 0 ? trail->size - 1 : at - 1; /* a division for each would triple the time of a look */
+        const struct trail_event *e = &trail->ring[at];
 
         if (e->what == TRAIL_NONE)
             break;
