@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net.c - addresses as text, and lists of address ranges.
+ * net.c - addresses as text, sockets that listen on them, and lists of address ranges.
  *
  * Leaves names to those who may wait for them. Every address is brought to 16 bytes first (IPv4 as ::ffff:a.b.c.d), so
  * one comparison serves both families.
@@ -8,12 +8,14 @@
 #include "base/net.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { MAPPED_BITS = 96 };
+enum { MAPPED_BITS = 96, BACKLOG = 1024 };
 
 static const uint8_t mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -148,6 +150,40 @@ void net_text(const struct sockaddr *sa, char out[NET_TEXT_SIZE])
         inet_ntop(AF_INET6, address, host, sizeof host);
         snprintf(out, NET_TEXT_SIZE, "[%s]:%u", host, (unsigned)port);
     }
+}
+
+int net_listen(const char *text, int *out_fd, char why[256])
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+    int one = 1, fd;
+
+    if (text == NULL || net_sockaddr(text, &address, &len) != 0) {
+        snprintf(why, 256, "\"%.100s\" is not address:port", text == NULL ? "" : text);
+        return ERR_SYNTAX;
+    }
+    fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+        bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0) {
+        snprintf(why, 256, "cannot listen on %.100s: %s", text, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return ERR_IO;
+    }
+    *out_fd = fd;
+    return 0;
+}
+
+int net_port(int fd, uint16_t *out_port)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+    uint8_t unused[16];
+
+    if (getsockname(fd, (struct sockaddr *)&address, &len) < 0 ||
+        !flatten((struct sockaddr *)&address, unused, out_port))
+        return ERR_IO;
+    return 0;
 }
 
 int net_range_parse(const char *text, struct net_range *out)

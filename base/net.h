@@ -1,5 +1,5 @@
 /*
- * net.h - addresses as text, and lists of address ranges.
+ * net.h - addresses as text, sockets that listen on them, and lists of address ranges.
  *
  * Literal addresses only: nothing here asks a name server, so nothing blocks. IPv4 and its form inside IPv6
  * ("::ffff:10.1.2.3") are the same address everywhere in this file.
@@ -32,6 +32,12 @@ int net_sockaddr(const char *text, struct sockaddr_storage *out, socklen_t *out_
 void net_text(const struct sockaddr *sa, char out[NET_TEXT_SIZE]);
 /* The same without port and brackets. */
 void net_text_host(const struct sockaddr *sa, char out[NET_TEXT_SIZE]);
+
+/* A listening stream socket, close-on-exec and non-blocking, on an address as net_sockaddr takes it; port 0: any free one.
+ * Returns 0, ERR_SYNTAX, ERR_IO with a sentence in why[256]. */
+int net_listen(const char *text, int *out_fd, char why[256]) MUST_CHECK;
+/* The port a socket is bound to. Returns 0 or ERR_IO. */
+int net_port(int fd, uint16_t *out_port) MUST_CHECK;
 
 /* A range; IPv4 is kept mapped. */
 struct net_range {

@@ -49,6 +49,7 @@ static const struct route {
     { "POST", "/v1/explain", admin_explain, TOKEN },
     { "POST", "/v1/reload", admin_reload, TOKEN },
     { "POST", "/v1/drain", admin_drain, TOKEN },
+    { "POST", "/v1/upgrade", admin_upgrade, TOKEN },
     { "POST", "/v1/backup", admin_backup, TOKEN },
     { "GET", "/v1/events", admin_events, TOKEN },
     { "POST", "/v1/lab/incoming", admin_lab_incoming, TOKEN },
@@ -277,7 +278,9 @@ int admin_create(struct gateway *gw, char why[256])
         char reason[256];
         uint16_t port;
 
-        int err = http_server_create(gw->loop, &opts, on_request, admin, &admin->servers[i], &port, reason);
+        int err = sockets_take(gw->sockets, SOCKET_ADMIN, cfg->listen[i], NULL, &opts.listen_fd, &port, reason);
+        if (err == 0)
+            err = http_server_create(gw->loop, &opts, on_request, admin, &admin->servers[i], &port, reason);
         if (err != 0) {
             snprintf(why, 256, "admin.listen %.60s: %.160s", cfg->listen[i], reason);
             return err;
@@ -285,7 +288,6 @@ int admin_create(struct gateway *gw, char why[256])
         admin->server_count++;
         if (admin->port == 0)
             admin->port = port;
-        log_info("listening", "what=admin address=%s port=%u", cfg->listen[i], port);
     }
     if (admin->server_count > 0 && (cfg->token == NULL || cfg->token[0] == '\0'))
         log_info("administration without a token", "served=this machine only");
@@ -300,6 +302,24 @@ void admin_configure(struct gateway *gw)
 
         http_server_configure(gw->admin->servers[i], &opts);
     }
+}
+
+void admin_leave(struct gateway *gw)
+{
+    admin_events_finish(gw->admin);
+    for (size_t i = 0; i < gw->admin->server_count; i++) {
+        http_server_last_answers(gw->admin->servers[i], true);
+        http_server_quiesce(gw->admin->servers[i]);
+    }
+}
+
+unsigned admin_connections(const struct gateway *gw)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < gw->admin->server_count; i++)
+        count += http_server_connections(gw->admin->servers[i]);
+    return count;
 }
 
 static void on_beat_closed(uv_handle_t *handle)

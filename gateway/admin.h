@@ -62,6 +62,9 @@ struct admin_call { /* one request at its handler; views live until http_reply *
 /* Listens as the configuration says (nowhere is fine). Returns 0 or an error with a sentence. */
 int admin_create(struct gateway *gw, char why[256]) MUST_CHECK;
 void admin_configure(struct gateway *gw);
+/* The next process shall answer: accepts no more connections, ends the streams. */
+void admin_leave(struct gateway *gw);
+unsigned admin_connections(const struct gateway *gw);
 void admin_destroy(struct gateway *gw);
 
 /* Replies. */
@@ -104,6 +107,7 @@ void admin_upstream_pause(struct admin_call *call);
 void admin_upstream_resume(struct admin_call *call);
 void admin_reload(struct admin_call *call);
 void admin_drain(struct admin_call *call);
+void admin_upgrade(struct admin_call *call);
 void admin_backup(struct admin_call *call);
 void admin_lab_incoming(struct admin_call *call);
 void admin_lab_read(struct admin_call *call);

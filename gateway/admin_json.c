@@ -2,6 +2,7 @@
 /* admin_json.c - messages, sessions, upstreams and the whole gateway as JSON [interface.md 6.2]. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <strings.h>
 #include <time.h>
 
@@ -286,7 +287,7 @@ void admin_add_status(struct gateway *gw, struct buf *out)
         queued += account->queued;
         receipts += deliver_waiting(account) + account->postponed + account->delivering;
     }
-    buf_addf(out, "{\"version\": \"%s\", \"now\": ", SMPPBRIDGE_VERSION);
+    buf_addf(out, "{\"version\": \"%s\", \"pid\": %d, \"now\": ", SMPPBRIDGE_VERSION, (int)getpid());
     admin_add_time(out, clock_wall_ms());
     buf_adds(out, ", \"started_at\": ");
     admin_add_time(out, gw->started_ms);
@@ -316,6 +317,11 @@ void admin_add_status(struct gateway *gw, struct buf *out)
         admin_add_upstream(up, out);
     }
     buf_adds(out, "]");
+    const char *upgrade = gw->upgrader == NULL ? "" : gw->upgrader->state(gw->upgrader->owner);
+    if (upgrade[0] != '\0') {
+        buf_adds(out, ", ");
+        admin_add_string(out, "upgrade", upgrade);
+    }
     if (gw->restart_needed != NULL) {
         buf_adds(out, ", ");
         admin_add_string(out, "restart_needed", gw->restart_needed);

@@ -271,6 +271,33 @@ void admin_drain(struct admin_call *call)
         kill(getpid(), SIGTERM); /* one way to drain: serve.c's */
 }
 
+/* The new process has found everything good, or why it will not be. */
+static void on_upgrade(void *owner, int pid, const char *why)
+{
+    struct http_exchange *exchange = owner;
+    struct buf out;
+
+    if (pid == 0) {
+        admin_fail(exchange, 422, why, "nothing has been changed; the log says more");
+        return;
+    }
+    buf_init(&out, 256);
+    buf_addf(&out, "{\"upgrading\": true, \"from\": %d, \"to\": %d}\n", (int)getpid(), pid);
+    admin_reply(exchange, 202, &out);
+    buf_finish(&out);
+}
+
+void admin_upgrade(struct admin_call *call)
+{
+    const struct gateway_upgrader *upgrader = call->gw->upgrader;
+    char why[256];
+
+    if (upgrader == NULL)
+        admin_fail(call->exchange, 409, "this gateway cannot start its successor", "stop it and start the new one");
+    else if (upgrader->start(upgrader->owner, on_upgrade, call->exchange, why) != 0)
+        admin_fail(call->exchange, 409, why, "nothing has been changed");
+}
+
 struct backup {
     struct http_exchange *exchange;
     char path[512];

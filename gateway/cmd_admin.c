@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd_admin.c - the administration API from the shell: messages, message, sessions, upstreams, reload, drain, explain,
- * capture, backup.
+ * cmd_admin.c - the administration API from the shell: messages, message, sessions, upstreams, reload, drain, upgrade,
+ * explain, capture, backup.
  *
- * One request each. Where to ask and with which token comes from --url and --token, the environment, or the
+ * One request each (upgrade asks on until the new process answers). Where to ask and with which token comes from --url and --token, the environment, or the
  * configuration file. --json shows the answer as it came, otherwise tables for people.
  */
 #include <cjson/cJSON.h>
@@ -15,13 +15,14 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/net.h"
 #include "config/config.h"
 #include "gateway/account_table.h"
 #include "gateway/commands.h"
 #include "http/http.h"
 
-enum { REPLY_MAX = 64 << 20, REST_MAX = 64 };
+enum { REPLY_MAX = 64 << 20, REST_MAX = 64, UPGRADE_WAIT_MS = 600000, UPGRADE_ASK_MS = 100 };
 #define DEFAULT_FILE "/etc/smppbridge/smppbridge.json"
 
 struct ask {
@@ -30,6 +31,7 @@ struct ask {
     char token[300];
     const char *file, *output;
     bool json, text;
+    bool quiet;             /* nobody is told that a request has failed */
     struct buf query, body; /* what options have made */
     const char *rest[REST_MAX];
     int rest_count;
@@ -83,6 +85,8 @@ static bool send_request(struct ask *ask, const char *method, const char *path)
     uv_loop_close(&loop);
     if (err != 0)
         snprintf(ask->why, sizeof ask->why, "%s", err_text(err));
+    if (ask->status == 0 && ask->quiet)
+        return false;
     if (ask->status == 0) {
         fprintf(stderr, "smppbridge %s: %s: %s (is the gateway running, and is --url its admin.listen?)\n", ask->name,
                 ask->url, ask->why);
@@ -90,6 +94,8 @@ static bool send_request(struct ask *ask, const char *method, const char *path)
     }
     if (ask->status >= 200 && ask->status < 300)
         return true;
+    if (ask->quiet)
+        return false;
     cJSON *json = cJSON_ParseWithLength(buf_text(&ask->reply), ask->reply.len);
     const char *error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "error"));
     const char *hint = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "hint"));
@@ -319,6 +325,55 @@ static int run_drain(struct ask *ask)
     return send_request(ask, "POST", "/v1/drain") ? show(ask, NULL, 0) : 1;
 }
 
+/* Between the two processes nobody answers for a moment, or a connection is lost: that is no failure. */
+static int wait_for_successor(struct ask *ask, int from, int to)
+{
+    uint64_t until_ms = clock_mono_ms() + UPGRADE_WAIT_MS;
+    int pid = from;
+
+    ask->quiet = true;
+    while (clock_mono_ms() < until_ms) {
+        buf_clear(&ask->reply);
+        ask->status = 0;
+        if (send_request(ask, "GET", "/v1/status")) {
+            cJSON *json = cJSON_ParseWithLength(buf_text(&ask->reply), ask->reply.len);
+            const cJSON *number = cJSON_GetObjectItemCaseSensitive(json, "pid");
+            const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "upgrade"));
+            const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "version"));
+            bool failed;
+
+            pid = cJSON_IsNumber(number) ? number->valueint : from;
+            failed = pid == from && (state == NULL || strcmp(state, "handing over") != 0);
+            if (failed)
+                fprintf(stderr, "smppbridge upgrade: not done, process %d goes on: %s\n", from,
+                        state == NULL ? "it began anew; its log says why" : state);
+            else if (pid == to && !ask->json)
+                printf("process %d (version %s) has taken over from process %d\n", to, version == NULL ? "?" : version,
+                       from);
+            cJSON_Delete(json);
+            if (failed)
+                return 1;
+            if (pid == to)
+                return ask->json ? show(ask, NULL, 0) : 0;
+        }
+        uv_sleep(UPGRADE_ASK_MS);
+    }
+    fprintf(stderr, "smppbridge upgrade: process %d still serves, see its log\n", pid);
+    return 1;
+}
+
+static int run_upgrade(struct ask *ask)
+{
+    if (!send_request(ask, "POST", "/v1/upgrade"))
+        return 1;
+    cJSON *json = cJSON_ParseWithLength(buf_text(&ask->reply), ask->reply.len);
+    const cJSON *from = cJSON_GetObjectItemCaseSensitive(json, "from");
+    const cJSON *to = cJSON_GetObjectItemCaseSensitive(json, "to");
+    int status = cJSON_IsNumber(from) && cJSON_IsNumber(to) ? wait_for_successor(ask, from->valueint, to->valueint) : 1;
+    cJSON_Delete(json);
+    return status;
+}
+
 static int run_status(struct ask *ask)
 {
     return send_request(ask, "GET", "/v1/status") ? show(ask, NULL, 0) : 1;
@@ -404,6 +459,7 @@ static const struct command {
     { "status", run_status, 0, 0, "" },
     { "reload", run_reload, 0, 0, "" },
     { "drain", run_drain, 0, 0, "" },
+    { "upgrade", run_upgrade, 0, 0, "    by the program that lies in its place now, without refusing anybody" },
     { "explain", run_explain, 0, 0, "--system-id S --to N --text T [--from A] [--field NAME=VALUE]..." },
     { "capture", run_capture, 1, 1, "SESSION [-o FILE] [--text]" },
     { "conformance", run_conformance, 1, 1, "SESSION" },

@@ -213,7 +213,7 @@ static int start(struct lab *lab)
     struct config *config = make_config(lab, simulator_port);
     if (config == NULL)
         return 2;
-    err = gateway_start(&lab->loop, config, &lab->gateway, why);
+    err = gateway_start(&lab->loop, config, NULL, &lab->gateway, why);
     if (err != 0) {
         fprintf(stderr, "smppbridge lab: %s (ports: --smpp-port, --callback-port, --admin-port; 0 = any free one)\n",
                 why);
@@ -253,7 +253,7 @@ int command_lab(int argc, char **argv)
     uv_loop_init(&lab.loop);
     status = start(&lab);
     if (status == 0)
-        serve_until_signal(&lab.loop, lab.gateway, on_end, &lab);
+        (void)serve_until_signal(&lab.loop, lab.gateway, NULL, on_end, &lab);
     else {
         simulator_destroy(lab.simulator);
         uv_run(&lab.loop, UV_RUN_DEFAULT);

@@ -8,7 +8,7 @@
 
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
-/* messages, message, cancel, sessions, unbind, upstreams, status, reload, drain, explain, capture, backup */
+/* messages, message, cancel, sessions, unbind, upstreams, status, reload, drain, upgrade, explain, capture, backup */
 int command_admin(int argc, char **argv);
 int command_lab(int argc, char **argv);
 int command_smsc(int argc, char **argv);

@@ -330,7 +330,8 @@ void deliver_pump(struct account *account)
 {
     struct gateway *gw = account->gateway;
 
-    while (account->deliveries.count > 0 && !account->deliveries_loading && !gw->draining) {
+    while (account->deliveries.count > 0 && !account->deliveries_loading && !gw->draining &&
+           gw->hold < HOLD_DELIVERIES) {
         uint64_t id = lane_peek(&account->deliveries, 0);
         const struct bound *to = pick_receiver(account);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gateway.c - the rooms put together: start, the order inside a loop turn, drain, stop.
+ * gateway.c - the rooms put together: start, the order inside a loop turn, the end (its long way there is drain.c).
  *
  * Order of a turn: sockets are read and requests decided (callbacks of the rooms below); then, before the loop sleeps,
  * end_of_turn lets the upstreams gather what may be sent, gives this turn's messages and sends to the store, and hands
@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 100, BOOK_BYTES = 64 << 20, TEXT_MAX = 256 << 10, BODY_MAX = 4 << 20, GRACE_MS = 1000 };
+enum { TICK_MS = 100, BOOK_BYTES = 64 << 20, TEXT_MAX = 256 << 10, BODY_MAX = 4 << 20 };
 
 void gateway_saved(void *owner, uint64_t cookie, int err)
 {
@@ -196,8 +196,9 @@ static void start_turns(struct gateway *gw)
     uv_check_init(gw->loop, &gw->after_poll);
     uv_timer_init(gw->loop, &gw->tick);
     uv_timer_init(gw->loop, &gw->linger);
-    gw->handles = 4;
-    gw->before_poll.data = gw->after_poll.data = gw->tick.data = gw->linger.data = gw;
+    uv_timer_init(gw->loop, &gw->hold_timer);
+    gw->handles = 5;
+    gw->before_poll.data = gw->after_poll.data = gw->tick.data = gw->linger.data = gw->hold_timer.data = gw;
     uv_prepare_start(&gw->before_poll, on_before_poll);
     uv_check_start(&gw->after_poll, on_after_poll);
     uv_timer_start(&gw->tick, on_tick, TICK_MS, TICK_MS);
@@ -211,16 +212,40 @@ static bool keep_in_book(void *owner, struct item *item)
     return !gw->stopped && !deliver_is_answered(gw, item);
 }
 
-static int start(struct gateway *gw, char why[256])
+/* Everything that can go wrong without the store, so that it goes wrong before another process gives the store away.
+ * Nothing is accepted yet: the loop does not run. */
+static int open_doors(struct gateway *gw, char why[256])
 {
-    struct store_opts opts = { .url = gw->config->store.url, .keep_text = gw->config->store.keep_text_ms > 0 };
-
     int err = smpp_codec_selftest();
+
     if (err != 0) {
         snprintf(why, 256, "the SMPP codec's self-test failed");
         return err;
     }
-    err = store_open(gw->loop, &opts, &gw->store, why);
+    descriptors_share(gw);
+    err = watch_init(&gw->watch);
+    if (err == 0)
+        conformance_configure(gw->watch.conformance, gw->config->smpp.response_timeout_ms);
+    if (err == 0)
+        err = listen_callbacks(gw, why);
+    if (err == 0)
+        err = admin_create(gw, why);
+    if (err == 0)
+        err = listen_smpp(gw, why);
+    if (err == 0)
+        sockets_close_rest(gw->sockets);
+    return err;
+}
+
+static int start(struct gateway *gw, const struct gateway_start_opts *how, char why[256])
+{
+    struct store_opts opts = { .url = gw->config->store.url, .keep_text = gw->config->store.keep_text_ms > 0 };
+
+    int err = open_doors(gw, why);
+    if (err == 0 && how != NULL && how->before_store != NULL)
+        err = how->before_store(how->owner, why);
+    if (err == 0)
+        err = store_open(gw->loop, &opts, &gw->store, why);
     if (err != 0)
         return err;
     gw->book = book_create(gw->store, gw->config->store.messages_in_memory, BOOK_BYTES);
@@ -238,18 +263,12 @@ static int start(struct gateway *gw, char why[256])
         return err;
     }
     incoming_reroute(gw); /* the rules may have changed while we were away */
-    descriptors_share(gw);
-    err = watch_init(&gw->watch);
-    if (err == 0)
-        conformance_configure(gw->watch.conformance, gw->config->smpp.response_timeout_ms);
-    if (err == 0)
-        err = listen_callbacks(gw, why);
-    if (err == 0)
-        err = admin_create(gw, why);
-    return err != 0 ? err : listen_smpp(gw, why);
+    sockets_announce(gw->sockets);
+    return 0;
 }
 
-int gateway_start(uv_loop_t *loop, struct config *config, struct gateway **out, char why[256])
+int gateway_start(uv_loop_t *loop, struct config *config, const struct gateway_start_opts *how, struct gateway **out,
+                  char why[256])
 {
     struct gateway *gw = calloc(1, sizeof *gw);
 
@@ -266,8 +285,10 @@ int gateway_start(uv_loop_t *loop, struct config *config, struct gateway **out, 
     buf_init(&gw->scratch, TEXT_MAX);
     buf_init(&gw->body, BODY_MAX);
     meters_register(&gw->meters);
+    gw->own_sockets = how == NULL || how->sockets == NULL;
+    gw->sockets = gw->own_sockets ? sockets_create(false) : how->sockets;
     start_turns(gw);
-    int err = start(gw, why);
+    int err = gw->sockets == NULL ? ERR_NOMEM : start(gw, how, why);
     if (err != 0) {
         if (why[0] == '\0')
             snprintf(why, 256, "%s", err_text(err));
@@ -315,6 +336,16 @@ void gateway_set_lab(struct gateway *gw, const struct gateway_lab *lab)
     gw->lab = lab;
 }
 
+void gateway_set_upgrader(struct gateway *gw, const struct gateway_upgrader *upgrader)
+{
+    gw->upgrader = upgrader;
+}
+
+bool gateway_is_draining(const struct gateway *gw)
+{
+    return gw->draining;
+}
+
 int gateway_set_file(struct gateway *gw, const char *path)
 {
     for (size_t i = 0; i < gw->retired_count; i++)
@@ -325,55 +356,7 @@ int gateway_set_file(struct gateway *gw, const char *path)
     return gw->config_file == NULL ? ERR_NOMEM : 0;
 }
 
-/* --- drain and stop ----------------------------------------------------------------------------------------------- */
-
-static bool is_quiet(const struct gateway *gw)
-{
-    for (const struct upstream *up = gw->upstreams; up != NULL; up = up->next) {
-        if (up->http != NULL && http_client_inflight(up->http) > 0)
-            return false;
-    }
-    return store_waiting(gw->store) == 0 && gw->fresh_count == 0;
-}
-
-static void on_drain_tick(uv_timer_t *timer)
-{
-    struct gateway *gw = timer->data;
-
-    if (gw->stopped || (!is_quiet(gw) && clock_mono_ms() < gw->drain_until_ms))
-        return;
-    gw->stopped = true;
-    uv_timer_stop(timer);
-    log_info("drained", "in_flight=%s", is_quiet(gw) ? "none" : "left to the next start");
-    gw->on_stopped(gw->owner);
-}
-
-static void on_smpp_drained(void *owner)
-{
-    struct gateway *gw = owner;
-
-    for (struct listener *l = gw->listeners; l != NULL; l = l->next) {
-        if (l->server != NULL)
-            http_server_quiesce(l->server);
-    }
-    uv_timer_start(&gw->tick, on_drain_tick, 0, 20);
-}
-
-void gateway_drain(struct gateway *gw, void (*on_stopped)(void *owner), void *owner)
-{
-    uint64_t timeout_ms = gw->config->drain_timeout_ms;
-
-    if (gw->draining)
-        return;
-    gw->draining = true;
-    gw->on_stopped = on_stopped;
-    gw->owner = owner;
-    gw->drain_until_ms = clock_mono_ms() + timeout_ms;
-    for (struct upstream *up = gw->upstreams; up != NULL; up = up->next)
-        upstream_unclaim(up);
-    log_info("draining", "timeout_ms=%llu", (unsigned long long)timeout_ms);
-    smpp_server_drain(gw->smpp, timeout_ms < GRACE_MS ? timeout_ms : GRACE_MS, on_smpp_drained);
-}
+/* --- the end ----------------------------------------------------------------------------------------------- */
 
 static void on_handle_closed(uv_handle_t *handle)
 {
@@ -425,6 +408,8 @@ void gateway_destroy(struct gateway *gw)
     heap_finish(&gw->later);
     heap_finish(&gw->paced);
     watch_finish(&gw->watch);
+    if (gw->own_sockets)
+        sockets_destroy(gw->sockets);
     free(gw->config_file);
     free(gw->restart_needed);
     free(gw->fresh);
@@ -438,4 +423,5 @@ void gateway_destroy(struct gateway *gw)
     uv_close((uv_handle_t *)&gw->after_poll, on_handle_closed);
     uv_close((uv_handle_t *)&gw->linger, on_handle_closed);
     uv_close((uv_handle_t *)&gw->tick, on_handle_closed);
+    uv_close((uv_handle_t *)&gw->hold_timer, on_handle_closed);
 }

@@ -11,12 +11,20 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "config/config.h"
+#include "gateway/sockets.h"
 
 struct gateway;
 
-/* Takes the configuration. Opens the store, resumes what was under way, listens. why[256] gets a sentence on failure
- * (then the configuration has been destroyed). */
-int gateway_start(uv_loop_t *loop, struct config *config, struct gateway **out, char why[256]) MUST_CHECK;
+struct gateway_start_opts {
+    struct sockets *sockets; /* outlives the gateway; NULL: its own, ended with it */
+    /* Everything is checked and open, the store not yet; may wait. Not 0: the start has failed. NULL: nothing to wait for. */
+    int (*before_store)(void *owner, char why[256]);
+    void *owner;
+};
+/* Takes the configuration. Listens, opens the store, resumes what was under way; whoever connects is accepted when the
+ * loop runs. `how` may be NULL. why[256] gets a sentence on failure (then the configuration has been destroyed). */
+int gateway_start(uv_loop_t *loop, struct config *config, const struct gateway_start_opts *how, struct gateway **out,
+                  char why[256]) MUST_CHECK;
 /* The ports in use (the first listener of each kind): for the lab, where they may have been 0. */
 uint16_t gateway_smpp_port(const struct gateway *gw);
 uint16_t gateway_callback_port(const struct gateway *gw);
@@ -58,6 +66,23 @@ int gateway_set_file(struct gateway *gw, const char *path) MUST_CHECK;
 int gateway_reload(struct gateway *gw, struct buf *report) MUST_CHECK;
 /* Stops accepting, unbinds, lets what is in flight finish until drain_timeout, flushes the store; then `on_stopped`. */
 void gateway_drain(struct gateway *gw, void (*on_stopped)(void *owner), void *owner);
+/* For the next process: the same without refusing anybody. Claims nothing new, lets requests, deliveries and binds under
+ * way end while ESMEs are served, then unbinds and flushes the store; then `on_stopped`. The listening sockets stay. */
+void gateway_hand_over(struct gateway *gw, void (*on_stopped)(void *owner), void *owner);
+/* As if nothing had happened. False: sessions are being unbound already, on_stopped will come. */
+bool gateway_hand_back(struct gateway *gw);
+bool gateway_is_draining(const struct gateway *gw);
+
+/* Who can start the next process, when the administration asks for it. `done` is called once, later: `pid` of the new one
+ * that has found everything good, or 0 and why not. `start` returns 0 or ERR_STATE with a sentence. */
+typedef void gateway_upgrade_fn(void *owner, int pid, const char *why);
+struct gateway_upgrader {
+    void *owner;
+    int (*start)(void *owner, gateway_upgrade_fn *done, void *done_owner, char why[256]);
+    const char *(*state)(void *owner); /* "" when there is none under way; else how far, or why the last one failed */
+};
+/* `upgrader` must outlive the gateway. */
+void gateway_set_upgrader(struct gateway *gw, const struct gateway_upgrader *upgrader);
 /* After on_stopped, or at once. The loop must run until it has nothing left. */
 void gateway_destroy(struct gateway *gw);
 

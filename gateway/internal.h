@@ -197,6 +197,9 @@ struct listener { /* one callbacks listener */
     struct listener *next;
 };
 
+/* drain.c: what is held back while the next process waits for the store */
+enum hold { HOLD_NOTHING, HOLD_SENDS, HOLD_DELIVERIES, HOLD_BINDS };
+
 struct gateway {
     uv_loop_t *loop;
     struct config *config;
@@ -230,10 +233,17 @@ struct gateway {
     uv_check_t after_poll;
     uv_timer_t tick;
     uv_timer_t linger;
-    unsigned handles;     /* of the four above, not yet closed */
+    uv_timer_t hold_timer;
+    unsigned handles;     /* of the five above, not yet closed */
     bool pump_deliveries; /* some account's delivery waits for its answer to leave */
     bool draining;
     bool stopped;
+    bool handing_over; /* draining for the next process */
+    enum hold hold;
+    uint64_t hold_until_ms; /* mono: of this stage */
+    struct sockets *sockets;
+    bool own_sockets;
+    const struct gateway_upgrader *upgrader; /* NULL: this process cannot be replaced */
     uint64_t drain_until_ms;
     void (*on_stopped)(void *owner);
     void *owner;
@@ -260,9 +270,17 @@ struct gateway {
     uint16_t smpp_port, callback_port;
 };
 
+/* Nothing new goes upstream: we are stopping, or the next process shall. */
+static inline bool gateway_holds_sends(const struct gateway *gw)
+{
+    return gw->draining || gw->hold != HOLD_NOTHING;
+}
+
 /* listen.c: both return 0, or an error with a sentence in why[256] */
 int listen_smpp(struct gateway *gw, char why[256]) MUST_CHECK;
 int listen_callbacks(struct gateway *gw, char why[256]) MUST_CHECK;
+/* After smpp_server_quiesce. */
+int listen_smpp_again(struct gateway *gw, char why[256]) MUST_CHECK;
 /* `index`: what the listeners look their settings up by. *out_port: the first one's, unless it is set already. */
 int listen_callbacks_for(struct gateway *gw, const struct cfg_callbacks *cfg, size_t index, uint16_t *out_port,
                          char why[256]) MUST_CHECK;

@@ -49,16 +49,38 @@ static int listen_on(struct gateway *gw, const char **addresses, bool tls, char 
 {
     for (size_t i = 0; addresses != NULL && addresses[i] != NULL; i++) {
         const char *reason = "";
+        char sentence[256];
         uint16_t port;
-        int err = smpp_server_listen(gw->smpp, addresses[i], tls, &port, &reason);
+        int fd;
+        int err = sockets_take(gw->sockets, tls ? SOCKET_SMPPS : SOCKET_SMPP, addresses[i], NULL, &fd, &port, sentence);
 
+        if (err != 0)
+            reason = sentence;
+        else
+            err = smpp_server_listen_fd(gw->smpp, fd, tls, &reason);
         if (err != 0) {
             snprintf(why, 256, "smpp.%slisten %.100s: %.100s", tls ? "tls." : "", addresses[i], reason);
             return err;
         }
         if (gw->smpp_port == 0)
             gw->smpp_port = port;
-        log_info("listening", "what=%s address=%s port=%u", tls ? "smpps" : "smpp", addresses[i], port);
+    }
+    return 0;
+}
+
+int listen_smpp_again(struct gateway *gw, char why[256])
+{
+    for (size_t i = 0; i < sockets_count(gw->sockets); i++) {
+        enum socket_kind kind = sockets_kind(gw->sockets, i);
+        const char *reason;
+
+        if (kind != SOCKET_SMPP && kind != SOCKET_SMPPS)
+            continue;
+        int err = smpp_server_listen_fd(gw->smpp, sockets_fd(gw->sockets, i), kind == SOCKET_SMPPS, &reason);
+        if (err != 0) {
+            snprintf(why, 256, "%.200s", reason);
+            return err;
+        }
     }
     return 0;
 }
@@ -118,22 +140,26 @@ int listen_callbacks_for(struct gateway *gw, const struct cfg_callbacks *cfg, si
         listener->index = index;
         listener->next = gw->listeners;
         gw->listeners = listener;
+        int fd = -1, err = 0;
+        if (index != LISTENER_LAB) /* that one lives and dies with the network simulated in this process */
+            err = sockets_take(gw->sockets, SOCKET_CALLBACKS, cfg->listen[k], cfg->path, &fd, &port, reason);
         struct http_server_opts opts = { .address = cfg->listen[k],
-                                         .listen_fd = -1,
+                                         .listen_fd = fd,
                                          .max_body_bytes = cfg->max_body_bytes,
                                          .max_connections = gw->descriptors.http,
                                          .allow_from = cfg->allow_from,
                                          .certificate_file = cfg->certificate_file,
                                          .key_file = cfg->key_file };
-        int err = http_server_create(gw->loop, &opts, event_on_request, listener, &listener->server, &port, reason);
+        if (err == 0)
+            err = http_server_create(gw->loop, &opts, event_on_request, listener, &listener->server, &port, reason);
         if (err != 0) {
             snprintf(why, 256, "callbacks.listen %.60s: %.160s", cfg->listen[k], reason);
             return err;
         }
         if (*out_port == 0)
             *out_port = port;
-        log_info("listening", "what=%s address=%s port=%u path=%s",
-                 index == LISTENER_LAB ? "lab-callbacks" : "callbacks", cfg->listen[k], port, cfg->path);
+        if (index == LISTENER_LAB)
+            log_info("listening", "what=lab-callbacks address=%s port=%u path=%s", cfg->listen[k], port, cfg->path);
     }
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gateway/commands.h"
+#include "gateway/handover.h"
 #include "version.h"
 #include "lab/lab.h"
 
@@ -39,6 +40,7 @@ static const struct command {
     { "status", command_admin, "of a running gateway: how it is" },
     { "reload", command_admin, "of a running gateway: read the configuration again" },
     { "drain", command_admin, "of a running gateway: finish and stop" },
+    { "upgrade", command_admin, "of a running gateway: a new process takes its place, nobody is refused" },
     { "backup", command_admin, "of a running gateway: copy its store to a file" },
 };
 
@@ -52,6 +54,7 @@ static void usage(FILE *to)
 
 int main(int argc, char **argv)
 {
+    program_remember(argv);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is answered like a full disk */
     if (argc < 2) {

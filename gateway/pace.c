@@ -25,7 +25,8 @@ static bool wants_upstream_word(const struct gateway *gw, const struct item *ite
     const struct message *m = item->m;
     const struct account *account = account_by_number((struct gateway *)(uintptr_t)gw, m->p.esme);
 
-    if (account->cfg == NULL || (m->p.state != MESSAGE_QUEUED && m->p.state != MESSAGE_SENDING))
+    if (gateway_holds_sends(gw) || account->cfg == NULL ||
+        (m->p.state != MESSAGE_QUEUED && m->p.state != MESSAGE_SENDING))
         return false; /* what waits for its time or its other parts is answered with the promise */
     return account->cfg->acknowledge == CFG_SENT || (m->esm_class & ESM_MODE_MASK) == ESM_MODE_FORWARD;
 }
@@ -34,8 +35,8 @@ bool pace_hold(struct gateway *gw, struct item *item)
 {
     uint64_t now_ms = clock_mono_ms(), due_ms = item->answer_at_ms;
 
-    if (!item->has_ticket || item->answered || item->in_set)
-        return false;
+    if (!item->has_ticket || item->answered || item->in_set || gw->hold >= HOLD_DELIVERIES)
+        return false; /* before the next process takes over nothing stays unanswered */
     item->waits_sent = wants_upstream_word(gw, item);
     if (item->waits_sent)
         due_ms = now_ms + account_by_number(gw, item->m->p.esme)->cfg->acknowledge_within_ms;
@@ -64,6 +65,18 @@ void pace_answer(struct gateway *gw, struct item *item, uint32_t status)
 {
     if (pace_waits(item))
         release(gw, item, status);
+}
+
+void pace_release(struct gateway *gw)
+{
+    struct heap_entry entry;
+
+    while (heap_pop(&gw->paced, INT64_MAX, &entry)) {
+        struct item *item = book_find(gw->book, entry.id);
+
+        if (item != NULL && item->held)
+            release(gw, item, STATUS_ROK);
+    }
 }
 
 uint64_t pace_turn(struct gateway *gw)

@@ -18,6 +18,8 @@ bool pace_hold(struct gateway *gw, struct item *item);
 bool pace_waits(const struct item *item);
 /* That word, or the promise in its place. Does nothing when nobody waits. */
 void pace_answer(struct gateway *gw, struct item *item, uint32_t status);
+/* Gives every answer that waits: what is stored is promised. */
+void pace_release(struct gateway *gw);
 /* Gives the answers that are due. Returns ms until the next, UINT64_MAX none. */
 uint64_t pace_turn(struct gateway *gw);
 

@@ -165,7 +165,7 @@ static void decide(struct send *send)
         upstream_accepted(send, -1);
         return;
     }
-    if (upstream_is_paused(up))
+    if (upstream_is_paused(up) || gateway_holds_sends(up->gateway))
         reconcile_add(send, 1000);
     else
         repeat(send);

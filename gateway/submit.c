@@ -249,7 +249,7 @@ uint32_t submit_on_request(void *owner, const struct smpp_ticket *ticket, const 
         if (requests[i].command_id != pdu->command_id)
             continue;
         uint32_t status = STATUS_RSYSERR;
-        if (account->cfg != NULL && (!requests[i].takes_message || !gw->draining))
+        if (account->cfg != NULL && (!requests[i].takes_message || !gw->draining || gw->handing_over))
             status = requests[i].handle(gw, ticket, session, pdu);
         if (status != SMPP_LATER && status != STATUS_ROK)
             account->meters.refused->value += 1;

@@ -404,8 +404,8 @@ struct send *upstream_pop_ready(struct upstream *up)
 /* May one more request leave now? After a failure one tries the way for all others. */
 static bool may_transmit(struct upstream *up)
 {
-    if (up->cfg == NULL || up->gateway->draining || upstream_is_paused(up) || up->requesting >= up->cfg->connections ||
-        (up->failures > 0 && up->requesting > 0))
+    if (up->cfg == NULL || gateway_holds_sends(up->gateway) || upstream_is_paused(up) ||
+        up->requesting >= up->cfg->connections || (up->failures > 0 && up->requesting > 0))
         return false;
     uint64_t wait_ms = rules_wait_ms(up->rules, RULE_SEND, 0, clock_mono_ms());
     if (wait_ms != 0 && wait_ms != RULES_SLOT) {
@@ -545,7 +545,8 @@ static void start(struct upstream *up, struct item **items, size_t count)
  * must be full: a half-empty one fills up while it waits in the queue. */
 static bool may_claim(struct upstream *up)
 {
-    if (up->cfg == NULL || up->gateway->draining || upstream_is_paused(up) || up->unclear_count >= UNCLEAR_MAX)
+    if (up->cfg == NULL || gateway_holds_sends(up->gateway) || upstream_is_paused(up) ||
+        up->unclear_count >= UNCLEAR_MAX)
         return false;
     if (up->failures > 0)
         return up->in_flight == 0;

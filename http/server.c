@@ -91,7 +91,7 @@ struct http_server {
     unsigned (*read_rate)(void *owner);
     unsigned hurries; /* runs since the last event for which MHD said it has more to do at once */
     unsigned handles; /* libuv handles not closed yet */
-    bool in_run, wants_run, is_quiesced, closing, is_tls;
+    bool in_run, wants_run, is_quiesced, is_leaving, closing, is_tls;
     unsigned connections, max_connections;
     bool is_starved;   /* the process has no descriptor left for the first connection that waits */
     bool is_full;      /* MHD has stopped accepting: at max_connections, or without descriptors */
@@ -553,7 +553,7 @@ static void add_headers(struct http_exchange *x, struct MHD_Response *response, 
         MHD_add_response_header(response, at, value);
         at = value + strlen(value) + 1;
     }
-    if (x->server->is_quiesced)
+    if (x->server->is_quiesced || x->server->is_leaving)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
@@ -830,7 +830,7 @@ int http_server_create(uv_loop_t *loop, const struct http_server_opts *opts, htt
     err = http_listen_on(opts, &fd, why);
     if (err != 0)
         goto out;
-    err = http_listen_port(fd, &port);
+    err = net_port(fd, &port);
     if (err != 0)
         goto out;
     signal(SIGPIPE, SIG_IGN); /* promised to MHD, which uses sendfile */
@@ -867,12 +867,24 @@ void http_server_quiesce(struct http_server *s)
 {
     int fd;
 
-    if (s->is_quiesced || s->closing)
+    if (s->is_quiesced)
         return;
     s->is_quiesced = true;
     fd = MHD_quiesce_daemon(s->daemon);
     if (fd >= 0)
         close(fd);
+}
+
+void http_server_last_answers(struct http_server *s, bool on)
+{
+    s->is_leaving = on;
+}
+
+unsigned http_server_connections(const struct http_server *s)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+    return info == NULL ? 0 : info->num_connections;
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -886,6 +898,7 @@ static void on_handle_closed(uv_handle_t *handle)
 static void stop_daemon(struct http_server *s)
 {
     uv_poll_stop(&s->poll);
+    http_server_quiesce(s); /* takes the socket from MHD, which must not shut down what others may hold too */
     /* MHD ends the process when it is stopped with suspended connections */
     for (struct http_exchange *x = s->exchanges.next; x != &s->exchanges; x = x->next) {
         if (x->state == PARKED)

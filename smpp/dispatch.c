@@ -64,6 +64,15 @@ static bool is_bind(uint32_t command_id)
     return command_id == CMD_BIND_TRANSMITTER || command_id == CMD_BIND_RECEIVER || command_id == CMD_BIND_TRANSCEIVER;
 }
 
+static bool is_legal(const struct smpp_session *s, const struct rule *rule)
+{
+    if ((rule->legal_in & (1u << s->state)) != 0)
+        return true;
+    /* sent before the peer has seen our unbind: whoever hands over to the next process takes that too */
+    return s->state == ST_UNBINDING && s->server->takes_last && rule->kind == KIND_MESSAGE &&
+           s->info.type != SMPP_BIND_RX;
+}
+
 /* A request that may not be made now. */
 static uint32_t refusal(const struct smpp_session *s, const struct rule *rule)
 {
@@ -151,7 +160,7 @@ void smpp_dispatch(struct smpp_session *s, const uint8_t *frame, size_t len)
             nack(s, header.sequence_number, STATUS_RINVCMDID);
             strike(s);
         }
-    } else if ((rule->legal_in & (1u << s->state)) == 0) {
+    } else if (!is_legal(s, rule)) {
         refuse(s, rule, header.sequence_number, refusal(s, rule));
     } else if (rule->kind == KIND_MESSAGE && s->in_count >= s->in_limit) {
         refuse(s, rule, header.sequence_number, STATUS_RMSGQFUL);

@@ -39,7 +39,8 @@ struct smpp_server {
     struct smpp_chore drain_chore;
     void (*on_drained)(void *owner);
     bool draining;
-    bool ended; /* destroyed: no calls up any more */
+    bool takes_last; /* smpp_server_take_last */
+    bool ended;      /* destroyed: no calls up any more */
 };
 
 /* The session's slot is free again and its tickets are void. */

@@ -10,8 +10,11 @@
 #include "smpp/internal.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/net.h"
@@ -215,18 +218,8 @@ static void close_listener(struct smpp_listener *listener)
     uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
 }
 
-int smpp_server_listen(struct smpp_server *server, const char *address, bool tls, uint16_t *out_port,
-                       const char **out_why)
+int smpp_server_listen_fd(struct smpp_server *server, int fd, bool tls, const char **out_why)
 {
-    struct sockaddr_storage sa, bound;
-    socklen_t sa_len;
-    int len = sizeof bound;
-
-    if (net_sockaddr(address, &sa, &sa_len) != 0) {
-        *out_why = "not an address";
-        return ERR_SYNTAX;
-    }
-
     struct smpp_listener *listener = calloc(1, sizeof *listener);
     int rc = listener == NULL ? UV_ENOMEM : uv_tcp_init(smpp_turn_loop(server->turn), &listener->tcp);
 
@@ -240,24 +233,41 @@ int smpp_server_listen(struct smpp_server *server, const char *address, bool tls
     listener->tls = tls;
     listener->next = server->listeners;
     server->listeners = listener;
-    rc = uv_tcp_bind(&listener->tcp, (struct sockaddr *)&sa, 0);
+
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    rc = own < 0 ? uv_translate_sys_error(errno) : uv_tcp_open(&listener->tcp, own);
+    if (rc != 0 && own >= 0)
+        close(own);
     if (rc == 0)
         rc = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
-    if (rc == 0)
-        rc = uv_tcp_getsockname(&listener->tcp, (struct sockaddr *)&bound, &len);
     if (rc != 0) {
         close_listener(listener);
         *out_why = uv_strerror(rc);
         return ERR_IO;
     }
-
-    char text[NET_TEXT_SIZE], host[NET_HOST_SIZE];
-
-    net_text((struct sockaddr *)&bound, text);
-    rc = net_split(text, host, out_port);
-    assert(rc == 0); /* written by the same room */
     *out_why = "";
     return 0;
+}
+
+int smpp_server_listen(struct smpp_server *server, const char *address, bool tls, uint16_t *out_port,
+                       const char **out_why)
+{
+    static char why[256]; /* until the next call, as promised */
+    int fd;
+    int err = net_listen(address, &fd, why);
+
+    if (err == 0) {
+        err = net_port(fd, out_port);
+        if (err == 0)
+            err = smpp_server_listen_fd(server, fd, tls, out_why);
+        else
+            *out_why = "no port";
+        close(fd);
+    } else {
+        *out_why = why;
+    }
+    return err;
 }
 
 int smpp_server_tls(struct smpp_server *server, const char *certificate_file, const char *key_file,
@@ -349,12 +359,31 @@ static void on_drain_alarm(struct smpp_alarm *alarm, uint64_t now_ms)
     }
 }
 
+void smpp_server_quiesce(struct smpp_server *server)
+{
+    for (struct smpp_listener *l = server->listeners; l != NULL; l = l->next)
+        close_listener(l);
+}
+
+size_t smpp_server_unbound(const struct smpp_server *server)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < server->slot_count; i++)
+        count += server->slots[i].session != NULL && server->slots[i].session->state == ST_OPEN;
+    return count;
+}
+
+void smpp_server_take_last(struct smpp_server *server)
+{
+    server->takes_last = true;
+}
+
 void smpp_server_drain(struct smpp_server *server, uint64_t grace_ms, void (*on_done)(void *owner))
 {
     server->draining = true;
     server->on_drained = on_done;
-    for (struct smpp_listener *l = server->listeners; l != NULL; l = l->next)
-        close_listener(l);
+    smpp_server_quiesce(server);
     for (uint32_t i = 0; i < server->slot_count; i++) {
         struct smpp_session *s = server->slots[i].session;
 
@@ -373,8 +402,7 @@ void smpp_server_destroy(struct smpp_server *server)
     if (server == NULL)
         return;
     server->ended = true;
-    for (struct smpp_listener *l = server->listeners; l != NULL; l = l->next)
-        close_listener(l);
+    smpp_server_quiesce(server);
     for (uint32_t i = 0; i < server->slot_count; i++) {
         if (server->slots[i].session != NULL)
             smpp_session_end(server->slots[i].session, "shutdown");

@@ -112,10 +112,18 @@ void smpp_server_configure(struct smpp_server *server, const struct smpp_server_
  * (errno text by uv: *out_why static). */
 int smpp_server_listen(struct smpp_server *server, const char *address, bool tls, uint16_t *out_port,
                        const char **out_why) MUST_CHECK;
+/* Listens on a socket somebody else has opened and keeps; a copy of the descriptor is used. As above otherwise. */
+int smpp_server_listen_fd(struct smpp_server *server, int fd, bool tls, const char **out_why) MUST_CHECK;
 /* Certificate, key and optional client CA for listeners with tls; called again it replaces them for new sessions.
  * Returns 0 or ERR_CONFIG with a sentence in why[256]. */
 int smpp_server_tls(struct smpp_server *server, const char *certificate_file, const char *key_file,
                     const char *client_ca_file, char why[256]) MUST_CHECK;
+/* Stops listening; connections there are stay. */
+void smpp_server_quiesce(struct smpp_server *server);
+/* Connections that have not bound yet (or were refused). */
+size_t smpp_server_unbound(const struct smpp_server *server);
+/* From now on a session that has been sent unbind may still submit until it answers; otherwise that is STATUS_RSYSERR. */
+void smpp_server_take_last(struct smpp_server *server);
 /* Stops listening, sends unbind to every bound session, closes each when it has answered or after `grace_ms`; calls
  * `on_done` when none is left. */
 void smpp_server_drain(struct smpp_server *server, uint64_t grace_ms, void (*on_done)(void *owner));

@@ -51,7 +51,7 @@ static inline void face_open(const char *extra)
     buf_finish(&mistakes);
     log_set(LOG_ERROR, LOG_TEXT);
     assert_int_equal(0, uv_loop_init(&loop));
-    if (gateway_start(&loop, config, &gw, why) != 0)
+    if (gateway_start(&loop, config, NULL, &gw, why) != 0)
         fail_msg("%s", why);
     upstream_pause(upstream_named(gw, "u"), PAUSE_OPERATOR, UINT64_MAX);
     shop = account_get(gw, "shop");

@@ -397,7 +397,7 @@ static void a_submit_is_taken_or_refused(void **state)
         fail_msg("%s", buf_text(&mistakes));
     buf_finish(&mistakes);
     uv_loop_init(&loop);
-    if (gateway_start(&loop, config, &gw, why) != 0)
+    if (gateway_start(&loop, config, NULL, &gw, why) != 0)
         fail_msg("%s", why);
     unsigned long in_submit = each_in_turn(submit_one);
     assert_true(in_submit >= 2);

@@ -51,10 +51,10 @@ export class Process {
     this.watchers = new Set();
   }
 
-  /** `env`, `uid` and `descriptors` (the most files it may have open) are set before, where a test is about them. */
+  /** `program`, `env`, `uid` and `descriptors` (the most files it may have open) are set before, where a test is about them. */
   spawn(args) {
     const few = this.descriptors ? ['sh', '-c', `ulimit -n ${this.descriptors} && exec "$0" "$@"`] : [];
-    const [program, ...rest] = [...few, binary, ...args];
+    const [program, ...rest] = [...few, this.program ?? binary, ...args];
     this.child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.env }, uid: this.uid, gid: this.uid });
     started.add(this.child);
     this.exited = new Promise((resolve) => this.child.once('exit', (code, signal) => resolve({ code, signal })));
