@@ -1,6 +1,6 @@
 # The Debian package: cmake --build build/release && (cd build/release && cpack -G DEB). tests/e2e/package.test.mjs looks into it.
 include(GNUInstallDirs)
-install(FILES config/systemd/smppbridge.service DESTINATION /lib/systemd/system)
+install(FILES config/systemd/smppbridge.service config/systemd/smppbridge.socket DESTINATION /lib/systemd/system)
 install(FILES config/man/smppbridge.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES config/completion/smppbridge.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME smppbridge)
 install(DIRECTORY config/examples config/grafana config/prometheus DESTINATION ${CMAKE_INSTALL_DOCDIR})

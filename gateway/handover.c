@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -27,7 +28,8 @@ enum {
     CHECK_MS = 60000, /* for "good": reading a configuration takes milliseconds, a loaded machine more */
     TAKE_MS = 300000, /* for "serving": a large store may have to be brought to a new form */
     LINE_MAX_BYTES = 512,
-    OWN_VARIABLES = 6
+    OWN_VARIABLES = 6,
+    END_NAPS = 1000 /* of 10 ms */
 };
 
 extern char **environ;
@@ -331,7 +333,7 @@ void handover_begin_anew(const struct sockets *sockets)
 struct takeover takeover_begin(void)
 {
     const char *said = getenv(TAKEOVER), *count = getenv("LISTEN_FDS");
-    struct takeover t = { .is_on = said != NULL, .fd = -1 };
+    struct takeover t = { .is_on = said != NULL, .fd = -1, .parent = getppid() };
 
     if (said == NULL)
         return t;
@@ -342,6 +344,16 @@ struct takeover takeover_begin(void)
     closefrom(t.fd >= 0 ? t.fd + 1 : SOCKETS_FIRST_FD + (count == NULL ? 0 : (int)strtol(count, NULL, 10)));
     unsetenv(TAKEOVER);
     return t;
+}
+
+/* The store's lock falls when the last descriptor is closed, which may be after the pair's end; a process that has lost its
+ * children has closed them all. */
+static void wait_for_end_of(int parent)
+{
+    const struct timespec nap = { .tv_nsec = 10000000 };
+
+    for (int i = 0; i < END_NAPS && getppid() == parent; i++)
+        nanosleep(&nap, NULL);
 }
 
 static void say(const struct takeover *t, const char *word, const char *more)
@@ -377,6 +389,7 @@ int takeover_wait(struct takeover *t)
             continue;
         if (got <= 0) {
             log_warn("the old process has ended before it handed over", "done=%s", "started without it");
+            wait_for_end_of(t->parent);
             return 0;
         }
         len += (size_t)got;

@@ -49,6 +49,7 @@ void handover_begin_anew(const struct sockets *sockets);
 struct takeover {
     bool is_on; /* the sockets come from a process of ours */
     int fd;     /* to the old one; -1 none */
+    int parent; /* the old one's number */
 };
 
 /* Before anything is opened: descriptors nobody wanted to hand over are closed. */

