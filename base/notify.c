@@ -50,6 +50,6 @@ uint64_t notify_watchdog_ms(void)
 
     if (usec == NULL || (pid != NULL && strtoll(pid, NULL, 10) != getpid()))
         return 0;
-    uint64_t ms = strtoull(usec, NULL, 10) / 2000;
-    return ms == 0 ? 1 : ms;
+    uint64_t allowed_us = strtoull(usec, NULL, 10);
+    return allowed_us > 0 && allowed_us < 2000 ? 1 : allowed_us / 2000;
 }

@@ -178,8 +178,10 @@ int gateway_reload(struct gateway *gw, struct buf *report)
 {
     struct config *then = NULL;
 
-    if (gw->config_file == NULL || gw->draining) {
-        buf_adds(report, gw->draining ? "the gateway is stopping" : "this gateway was started without a file");
+    if (gw->config_file == NULL || gw->draining || gw->hold != HOLD_NOTHING) {
+        buf_adds(report, gw->draining               ? "the gateway is stopping"
+                         : gw->hold != HOLD_NOTHING ? "an upgrade is under way: the new process has read the file"
+                                                    : "this gateway was started without a file");
         return ERR_STATE;
     }
     int err = cfg_read_file(gw->config_file, &then, report);

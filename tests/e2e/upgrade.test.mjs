@@ -38,6 +38,9 @@ const upgrade = (gateway) =>
     child.once('close', (status) => resolve({ status, said, to: Number(/process (\d+) \(version/.exec(said)?.[1]) }));
   });
 
+/** A line of any of the processes: they share the first one's output, which may have ended. */
+const said = (gateway, pattern, from = 0) => until(`said: ${pattern}`, () => gateway.lines.slice(from).find((line) => pattern.test(line)));
+
 async function endWorld(world) {
   const pid = await pidOf(world.gateway);
   process.kill(pid, 'SIGTERM');
@@ -277,7 +280,7 @@ test('a program that dies, before or after it said that all is well: the old one
   const last = await upgrade(gateway);
   assert.equal(last.status, 1);
   assert.match(last.said, /not done/);
-  await gateway.line(/begins anew.*status 4/, from);
+  await said(gateway, /begins anew.*status 4/, from);
   assert.equal(await pidOf(gateway), pid);
   const again = new Esme().connect(gateway.port);
   assert.equal((await again.bind()).command_status, 0);
@@ -322,7 +325,7 @@ test('SIGUSR2 upgrades; listen addresses that need a restart are followed', asyn
   config.smpp.listen = [`127.0.0.1:${other}`];
   writeFileSync(gateway.file, JSON.stringify(config));
   process.kill(pid, 'SIGUSR2');
-  await gateway.line(/inherited socket closed/);
+  await said(gateway, /inherited socket closed/);
   await until('the old process has ended', () => !isAlive(pid));
   const esme = new Esme().connect(other);
   assert.equal((await esme.bind()).command_status, 0);
@@ -343,7 +346,7 @@ test('the old process killed while it hands over: the new one serves all the sam
   assert.equal(reply.status, 202, reply.text);
   successors.add(reply.json.to);
   process.kill(pid, 'SIGKILL');
-  await gateway.line(/old process has ended/);
+  await said(gateway, /old process has ended/);
   await until('the new one serves', () => pidOf(gateway).then((now) => now === reply.json.to, () => false));
   await simulator.behave({ latency_min_ms: 0, latency_max_ms: 0 });
   const again = await world.esme();
@@ -360,9 +363,9 @@ test('a request whose answer does not come in time is asked about by the next pr
   const esme = await world.esme();
   const answer = await esme.submit({ destination_addr: '79990000556' });
   await until('the request is under way', async () => (await gateway.admin('GET', '/v1/status')).json.queues.requests > 0);
-  const { status, said } = await upgrade(gateway);
-  assert.equal(status, 0, said);
-  await gateway.line(/resumed.*sends_unclear=1/);
+  const done = await upgrade(gateway);
+  assert.equal(done.status, 0, done.said);
+  await said(gateway, /resumed.*sends_unclear=1/);
   await simulator.behave({ latency_min_ms: 0, latency_max_ms: 0 });
   const again = await world.esme();
   await again.delivery((d) => receiptOf(d).id === answer.message_id, 120000);
