@@ -11,7 +11,7 @@ import Ajv2020 from 'ajv/dist/2020.js';
 import { Process, receiptOf, smpp, startWorld, until } from './lib/world.mjs';
 
 const root = new URL('../..', import.meta.url).pathname;
-const UNSEEN = [/ 503$/, /^backup 409$/, /^reload 409$/];
+const UNSEEN = [/ 503$/, /^backup 409$/, /^reload 409$/, /^upgrade 202$/]; // the last ends the process: upgrade.test.mjs
 let world, gateway, doc, ajv, lab, labPort;
 const seen = new Set(); // "operationId status"
 
@@ -155,6 +155,8 @@ test('the process and the dashboard', async () => {
   const config = readFileSync(gateway.file, 'utf8');
   writeFileSync(gateway.file, '{');
   assert.equal((await call('reload')).status, 422);
+  assert.equal((await call('upgrade')).status, 422);
+  assert.equal((await call('status')).status, 200, 'with why the upgrade failed');
   writeFileSync(gateway.file, config);
   for (const o of operations()) {
     if (!o.requestBody) continue;
@@ -289,6 +291,7 @@ test('the lab: a subscriber writes, the network changes', async () => {
   labPort = (await lab.line(/^dashboard/)).match(/:(\d+)\/$/)[1];
   await lab.line(/^try/);
   const here = { port: labPort, headers: {} };
+  assert.equal((await call('upgrade', here)).status, 409);
   const behaviour = (await call('labBehaviour', here)).json;
   assert.equal((await call('setLabBehaviour', { ...here, body: { delivered: behaviour.delivered } })).status, 200);
   assert.equal((await call('setLabBehaviour', { ...here, body: { odd: 1 } })).status, 400);

@@ -344,6 +344,7 @@ test('the old process killed while it hands over: the new one serves all the sam
   await until('the request is under way', async () => (await gateway.admin('GET', '/v1/status')).json.queues.requests > 0);
   const reply = await gateway.admin('POST', '/v1/upgrade');
   assert.equal(reply.status, 202, reply.text);
+  assert.deepEqual(Object.keys(reply.json), ['upgrading', 'from', 'to'], 'as openapi.json describes it');
   successors.add(reply.json.to);
   process.kill(pid, 'SIGKILL');
   await said(gateway, /old process has ended/);
