@@ -251,7 +251,7 @@ static const struct cfg_row smpp_rows[] = {
       .help = "So many wrong binds of one account or address in a row lock it out. 0: never." },
     { "lockout", CFG_DURATION, SMPP(lockout_ms), "\"5m\"", 0, 30 * DAY, RELOAD, WORKS,
       .help = "How long a lock-out lasts." },
-    { "proxy_protocol", CFG_BOOL, SMPP(proxy_protocol), "false", 0, 0, RESTART, WORKS,
+    { "proxy_protocol", CFG_BOOL, SMPP(proxy_protocol), "false", 0, 0, RELOAD, WORKS,
       .help = "Connections start with a PROXY protocol header (v1 or v2) that names the real client." },
 };
 
@@ -380,9 +380,9 @@ static const struct cfg_row esme_rows[] = {
 };
 
 static const struct cfg_row upstream_rows[] = {
-    { "name", CFG_NAME, UPSTREAM(name), "\"smsc\"", 1, 64, RESTART, WORKS,
+    { "name", CFG_NAME, UPSTREAM(name), "\"smsc\"", 1, 64, RELOAD, WORKS,
       .help = "Its name in this file, in metrics and in the administration API." },
-    { "kind", CFG_ENUM, UPSTREAM(kind), "\"smsc-http\"", 0, 0, RESTART, WORKS, .words = kinds,
+    { "kind", CFG_ENUM, UPSTREAM(kind), "\"smsc-http\"", 0, 0, RELOAD, WORKS, .words = kinds,
       .help = "The interface to use." },
     { "urls", CFG_URLS, UPSTREAM(urls), "[\"https://smsc.ru\", \"https://www2.smsc.ru\"]", 1, 8, RELOAD, WORKS,
       .help = "Where it is: tried in order; one that works is kept until it fails." },
@@ -401,9 +401,9 @@ static const struct cfg_row upstream_rows[] = {
       .help = "Messages of all ESMEs together. 0: no limit." },
     { "burst", CFG_NUMBER, UPSTREAM(burst), "0", 0, 1000000, RELOAD, WORKS, .unit = "messages",
       .help = "Messages above the rate that leave at once after a pause." },
-    { "connections", CFG_UINT32, UPSTREAM(connections), "14", 1, 1000, RESTART, WORKS, .unit = "connections",
+    { "connections", CFG_UINT32, UPSTREAM(connections), "14", 1, 1000, RELOAD, WORKS, .unit = "connections",
       .help = "Send requests under way at once." },
-    { "status_connections", CFG_UINT32, UPSTREAM(status_connections), "4", 1, 1000, RESTART, WORKS,
+    { "status_connections", CFG_UINT32, UPSTREAM(status_connections), "4", 1, 1000, RELOAD, WORKS,
       .unit = "connections",
       .help = "Other requests under way at once." },
     { "batch.max", CFG_UINT32, UPSTREAM(batch_max), "100", 1, 500, RELOAD, WORKS, .unit = "messages",
@@ -491,9 +491,9 @@ static const struct cfg_row upstream_rows[] = {
 static const struct cfg_row callbacks_rows[] = {
     { "listen", CFG_LISTEN, CALLBACKS(listen), "[\"0.0.0.0:8080\"]", 1, 16, RESTART, WORKS,
       .help = "Addresses the aggregator's callbacks come to." },
-    { "tls.certificate_file", CFG_FILE, CALLBACKS(certificate_file), "null", 0, 0, RESTART, WORKS,
+    { "tls.certificate_file", CFG_FILE, CALLBACKS(certificate_file), "null", 0, 0, RELOAD, WORKS,
       .help = "PEM file with our certificate and the chain behind it." },
-    { "tls.key_file", CFG_FILE, CALLBACKS(key_file), "null", 0, 0, RESTART, WORKS,
+    { "tls.key_file", CFG_FILE, CALLBACKS(key_file), "null", 0, 0, RELOAD, WORKS,
       .help = "PEM file with the certificate's private key." },
     { "path", CFG_URL_PATH, CALLBACKS(path), "\"/smsc/callback\"", 1, 256, RELOAD, WORKS,
       .help = "The path of the address given to the aggregator." },
@@ -509,7 +509,7 @@ static const struct cfg_row callbacks_rows[] = {
       .help = "The form of callbacks, as set in the account." },
     { "allow_from", CFG_RANGES, CALLBACKS(allow_from), "[]", 0, 1000, RELOAD, WORKS,
       .help = "Addresses that may call. Empty: everywhere." },
-    { "max_body", CFG_SIZE, CALLBACKS(max_body_bytes), "\"64KiB\"", 1 * KIB, 16 * 1024 * KIB, RESTART, WORKS,
+    { "max_body", CFG_SIZE, CALLBACKS(max_body_bytes), "\"64KiB\"", 1 * KIB, 16 * 1024 * KIB, RELOAD, WORKS,
       .help = "A longer body is answered 413." },
 };
 

@@ -40,6 +40,8 @@ static unsigned http_connections(const struct gateway *gw)
         if (l->server != NULL)
             count += http_server_connections(l->server);
     }
+    for (const struct leaving *leaving = gw->leaving; leaving != NULL; leaving = leaving->next)
+        count += http_server_connections(leaving->server);
     return count + admin_connections(gw);
 }
 

@@ -160,6 +160,7 @@ static void on_tick(uv_timer_t *timer)
     for (struct upstream *up = gw->upstreams; up != NULL; up = up->next)
         upstream_tick(up, now_ms);
     account_ask_tick(gw, now_ms);
+    listen_tick(gw, now_ms);
     HASH_ITER(hh, gw->accounts, account, next)
     {
         account->meters.queued->value = (double)account->queued;
@@ -383,6 +384,7 @@ void gateway_destroy(struct gateway *gw)
             http_server_destroy(l->server);
         free(l);
     }
+    listen_tick(gw, UINT64_MAX);
     for (struct upstream *up = gw->upstreams; up != NULL; up = up->next) {
         if (up->http != NULL)
             http_client_destroy(up->http);

@@ -194,7 +194,15 @@ struct listener { /* one callbacks listener */
     struct gateway *gateway;
     size_t index; /* of config->callbacks, or LISTENER_LAB */
     struct http_server *server;
+    int fd;   /* the set's (sockets.h); -1: none of it */
+    bool tls; /* the server has certificates */
     struct listener *next;
+};
+
+struct leaving { /* a server that has a successor: it answers what came to it, then it ends */
+    struct http_server *server;
+    uint64_t until_ms; /* mono */
+    struct leaving *next;
 };
 
 /* drain.c: what is held back while the next process waits for the store */
@@ -214,6 +222,7 @@ struct gateway {
     size_t sends_max;
     uint64_t evicted_upid; /* sends above it that are not in memory are over */
     struct listener *listeners;
+    struct leaving *leaving;
     struct item **fresh; /* accepted in this turn, not yet given to the store */
     size_t fresh_count, fresh_size;
     struct send **starting; /* gathered in this turn */
@@ -279,6 +288,9 @@ static inline bool gateway_holds_sends(const struct gateway *gw)
 /* listen.c: both return 0, or an error with a sentence in why[256] */
 int listen_smpp(struct gateway *gw, char why[256]) MUST_CHECK;
 int listen_callbacks(struct gateway *gw, char why[256]) MUST_CHECK;
+/* Callbacks listeners with TLS read their files again; what cannot be read is said in the log, and the last ones stay. */
+void listen_renew_certificates(struct gateway *gw);
+void listen_tick(struct gateway *gw, uint64_t now_ms); /* ends servers that have a successor and nothing to do */
 /* After smpp_server_quiesce. */
 int listen_smpp_again(struct gateway *gw, char why[256]) MUST_CHECK;
 /* `index`: what the listeners look their settings up by. *out_port: the first one's, unless it is set already. */

@@ -6,9 +6,12 @@
  * keep those they were made with.
  */
 #include "gateway/internal.h"
+#include "gateway/lab_accounts.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { LEAVING_MS = 120000 }; /* a connection older than its certificate may live as long */
 
 static void on_trouble(void *owner, const struct smpp_session_info *session, const char *what)
 {
@@ -126,6 +129,23 @@ int listen_smpp(struct gateway *gw, char why[256])
     return err != 0 ? err : listen_on(gw, cfg->tls.listen, true, why);
 }
 
+static int serve_callbacks(struct listener *l, const struct cfg_callbacks *cfg, const char *address,
+                           struct http_server **out, uint16_t *out_port, char why[256])
+{
+    struct http_server_opts opts = { .address = address,
+                                     .listen_fd = l->fd,
+                                     .max_body_bytes = cfg->max_body_bytes,
+                                     .max_connections = l->gateway->descriptors.http,
+                                     .allow_from = cfg->allow_from,
+                                     .certificate_file = cfg->certificate_file,
+                                     .key_file = cfg->key_file };
+
+    int err = http_server_create(l->gateway->loop, &opts, event_on_request, l, out, out_port, why);
+    if (err == 0)
+        l->tls = cfg->certificate_file != NULL;
+    return err;
+}
+
 int listen_callbacks_for(struct gateway *gw, const struct cfg_callbacks *cfg, size_t index, uint16_t *out_port,
                          char why[256])
 {
@@ -133,25 +153,19 @@ int listen_callbacks_for(struct gateway *gw, const struct cfg_callbacks *cfg, si
         struct listener *listener = calloc(1, sizeof *listener);
         char reason[256];
         uint16_t port;
+        int err = 0;
 
         if (listener == NULL)
             return ERR_NOMEM;
         listener->gateway = gw;
         listener->index = index;
+        listener->fd = -1;
         listener->next = gw->listeners;
         gw->listeners = listener;
-        int fd = -1, err = 0;
         if (index != LISTENER_LAB) /* that one lives and dies with the network simulated in this process */
-            err = sockets_take(gw->sockets, SOCKET_CALLBACKS, cfg->listen[k], cfg->path, &fd, &port, reason);
-        struct http_server_opts opts = { .address = cfg->listen[k],
-                                         .listen_fd = fd,
-                                         .max_body_bytes = cfg->max_body_bytes,
-                                         .max_connections = gw->descriptors.http,
-                                         .allow_from = cfg->allow_from,
-                                         .certificate_file = cfg->certificate_file,
-                                         .key_file = cfg->key_file };
+            err = sockets_take(gw->sockets, SOCKET_CALLBACKS, cfg->listen[k], cfg->path, &listener->fd, &port, reason);
         if (err == 0)
-            err = http_server_create(gw->loop, &opts, event_on_request, listener, &listener->server, &port, reason);
+            err = serve_callbacks(listener, cfg, cfg->listen[k], &listener->server, &port, reason);
         if (err != 0) {
             snprintf(why, 256, "callbacks.listen %.60s: %.160s", cfg->listen[k], reason);
             return err;
@@ -162,6 +176,61 @@ int listen_callbacks_for(struct gateway *gw, const struct cfg_callbacks *cfg, si
             log_info("listening", "what=lab-callbacks address=%s port=%u path=%s", cfg->listen[k], port, cfg->path);
     }
     return 0;
+}
+
+/* libmicrohttpd reads certificates once: a second server begins on the same socket, and the first accepts no more. */
+static int renew(struct listener *l, const struct cfg_callbacks *cfg, char why[256])
+{
+    struct leaving *leaving = calloc(1, sizeof *leaving);
+    struct http_server *fresh;
+    uint16_t port;
+
+    if (leaving == NULL) {
+        snprintf(why, 256, "out of memory");
+        return ERR_NOMEM;
+    }
+    int err = serve_callbacks(l, cfg, NULL, &fresh, &port, why);
+    if (err != 0) {
+        free(leaving);
+        return err;
+    }
+    http_server_last_answers(l->server, true);
+    http_server_quiesce(l->server);
+    *leaving = (struct leaving){ l->server, clock_mono_ms() + LEAVING_MS, l->gateway->leaving };
+    l->gateway->leaving = leaving;
+    l->server = fresh;
+    return 0;
+}
+
+void listen_renew_certificates(struct gateway *gw)
+{
+    for (struct listener *l = gw->listeners; l != NULL; l = l->next) {
+        const struct cfg_callbacks *cfg = listener_cfg(l);
+        char why[256] = "";
+
+        if (l->fd < 0 || l->server == NULL || (cfg->certificate_file == NULL && !l->tls))
+            continue;
+        if (renew(l, cfg, why) != 0)
+            log_error("certificates not taken, the last ones stay", "what=callbacks reason=%s", why);
+        else
+            log_info("certificates read", "what=callbacks file=%s",
+                     cfg->certificate_file == NULL ? "none" : cfg->certificate_file);
+    }
+}
+
+void listen_tick(struct gateway *gw, uint64_t now_ms)
+{
+    for (struct leaving **at = &gw->leaving; *at != NULL;) {
+        struct leaving *gone = *at;
+
+        if (http_server_connections(gone->server) > 0 && now_ms < gone->until_ms) {
+            at = &gone->next;
+            continue;
+        }
+        *at = gone->next;
+        http_server_destroy(gone->server);
+        free(gone);
+    }
 }
 
 int listen_callbacks(struct gateway *gw, char why[256])

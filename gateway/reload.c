@@ -139,6 +139,7 @@ static void configure_listeners(struct gateway *gw)
         if (l->server != NULL)
             http_server_configure(l->server, &http);
     }
+    listen_renew_certificates(gw);
     if (gw->admin != NULL)
         admin_configure(gw);
 }

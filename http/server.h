@@ -48,10 +48,6 @@ int http_server_create(uv_loop_t *loop, const struct http_server_opts *opts, htt
                        struct http_server **out, uint16_t *out_port, char why[256]) MUST_CHECK;
 /* Live change of body limit and allow list. */
 void http_server_configure(struct http_server *server, const struct http_server_opts *opts);
-/* Reads certificate and key again for connections to come; those there are keep theirs. Returns 0, or ERR_CONFIG with a
- * sentence in why[256]: then what was read before stays. Without TLS nothing is done. */
-int http_server_tls(struct http_server *server, const char *certificate_file, const char *key_file,
-                    char why[256]) MUST_CHECK;
 /* Stops accepting; exchanges under way may still be answered. */
 void http_server_quiesce(struct http_server *server);
 /* On: each answer ends its connection from now on, so that none is left idle when the server ends. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import tls from 'node:tls';
@@ -236,6 +237,79 @@ test('a new certificate is taken on SIGHUP, binds stay', { skip: !reloads && 'no
     assert.equal(answer.command_status, 0, 'the bind made before is served');
     await esme.close();
   } finally {
+    await world.end();
+  }
+});
+
+test('callbacks: a new certificate is taken on SIGHUP, connections stay, no callback is refused meanwhile', async () => {
+  const files = { certificate_file: made.file('callbacks.pem'), key_file: made.file('callbacks.key') };
+  const put = (leaf) => {
+    copyFileSync(leaf.certificate, files.certificate_file);
+    copyFileSync(leaf.key, files.key_file);
+  };
+  put(server);
+  const world = await startWorld({ callbacks: { hash: 'none', secret: undefined, tls: files } });
+  const { gateway } = world;
+  // The kept connection's agent, and one without a memory: each of its requests is a connection of its own.
+  const kept = new https.Agent({ keepAlive: true, maxSockets: 1, ca: ca.cert });
+  let n = 0;
+  const callBack = (agent) =>
+    new Promise((resolve, reject) => {
+      const body = new URLSearchParams({ id: `foreign${n++}`, phone: '79991112233', status: '1' }).toString();
+      const request = https.request(
+        { host: '127.0.0.1', port: gateway.callbackPort, path: '/smsc/callback', method: 'POST', ca: ca.cert, agent,
+          headers: { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': body.length } },
+        (reply) => {
+          const name = reply.socket.getPeerCertificate().subject?.CN;
+          reply.resume().on('end', () => resolve({ status: reply.statusCode, name, reused: request.reusedSocket }));
+        });
+      request.on('error', reject);
+      request.end(body);
+    });
+  const hup = async (line) => {
+    const from = gateway.lines.length;
+    gateway.child.kill('SIGHUP');
+    await gateway.line(line, from);
+  };
+  try {
+    assert.equal((await callBack(kept)).name, 'server');
+    let on = true;
+    const statuses = new Set();
+    const names = new Set();
+    const load = Promise.all([1, 2, 3].map(async () => {
+      while (on) {
+        const { status, name } = await callBack(false);
+        statuses.add(status);
+        names.add(name);
+      }
+    }));
+    put(next);
+    await hup(/certificates read.*callbacks/);
+    const last = await callBack(kept);
+    assert.deepEqual(last, { status: 200, name: last.name, reused: true }, 'the connection from before is served');
+    assert.equal((await callBack(false)).name, 'next');
+
+    writeFileSync(files.certificate_file, 'not a certificate\n');
+    await hup(/certificates not taken.*callbacks/);
+    assert.equal((await callBack(false)).name, 'next', 'the last good one stays');
+
+    put(server);
+    copyFileSync(next.key, files.key_file); // of another pair
+    await hup(/certificates not taken.*callbacks/);
+    assert.equal((await callBack(false)).name, 'next');
+    for (let i = 0; i < 5; i++) {
+      put(i % 2 ? next : server);
+      await hup(/certificates read.*callbacks/);
+    }
+    assert.equal((await callBack(false)).name, 'server');
+    on = false;
+    await load;
+    assert.deepEqual([...statuses], [200], 'each callback was answered 200 throughout');
+    assert.deepEqual([...names].sort(), ['next', 'server']);
+    const { json } = await gateway.admin('POST', '/v1/reload');
+    assert.deepEqual(json, { reloaded: true, restart_needed: [] });
+  } finally {
+    kept.destroy();
     await world.end();
   }
 });
