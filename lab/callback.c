@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BODY_MAX = 256 << 10, FIELDS_MAX = 32 };
+enum { BODY_MAX = 256 << 10, FIELDS_MAX = 32, TALK_S = 10, RING_S = 5 };
 
 struct field {
     const char *name, *value; /* UTF-8 */
@@ -48,7 +48,9 @@ static void status_fields(const struct lab *lab, const struct lab_message *m, st
     add_number(f, 2, "ts", m->last_ms / 1000);
     if (m->err != 0)
         add_number(f, 3, "err", m->err);
-    add_number(f, 4, "cnt", m->parts);
+    unsigned digit = m->phone[0] != '\0' ? (unsigned)(m->phone[strlen(m->phone) - 1] - '0') % 10 : 0;
+    bool talked = m->type == LAB_CALL && m->status == LAB_DELIVERED;
+    add_number(f, 4, "cnt", talked ? TALK_S + digit : m->parts); /* of a call: seconds */
     add_number(f, 5, "type", m->type);
     lab_money(m->cost_e6, f->numbers[6]);
     add(f, "cost", f->numbers[6]);
@@ -56,6 +58,12 @@ static void status_fields(const struct lab *lab, const struct lab_message *m, st
     add(f, "sender", m->sender);
     if (m->comment[0] != '\0')
         add(f, "cmt", m->comment);
+    if (talked) { /* the subscriber presses the last digit of his number */
+        add_number(f, 8, "dtmf", digit);
+        add_number(f, 9, "calltime", TALK_S + digit);
+        add_number(f, 10, "callmenu", digit);
+        add_number(f, 11, "ringtime", RING_S + digit);
+    }
     if (m->type == LAB_HLR) {
         show_hlr_data(m->phone, f->hlr);
         for (size_t i = 0; i < 8; i++)

@@ -84,9 +84,9 @@ int lab_add_account(struct lab *lab, const char *json, size_t len, char why[256]
     added->balance_e6 = lab->balance_e6;
 
     int err = lab_settings_write(added, json, len, why);
-    if (err == 0 && lab_account_named(lab, added->b.login) != NULL) {
-        (void)snprintf(why, 256, "\"login\" of a further account must be its own, got \"%.60s\"", added->b.login);
-        err = ERR_EXISTS;
+    if (err == 0 && added->b.login[0] == '\0') {
+        (void)snprintf(why, 256, "\"login\" of a further account must be given");
+        err = ERR_RANGE;
     }
     if (err != 0) {
         lab_destroy(added);
@@ -142,13 +142,22 @@ void lab_settings_read(struct lab *lab, struct buf *out)
 
 int lab_settings_write(struct lab *lab, const char *json, size_t len, char why[256])
 {
-    lab_money(lab->balance_e6, lab->b.balance);
+    struct lab_behaviour wanted = lab->b;
 
-    int err = lab_behaviour_write(&lab->b, json, len, why);
+    lab_money(lab->balance_e6, wanted.balance);
 
-    if (err == 0)
-        err = lab_money_read(lab->b.balance, &lab->balance_e6);
-    return err;
+    int err = lab_behaviour_write(&wanted, json, len, why);
+
+    for (const struct lab *other = lab->first; err == 0 && other != NULL; other = other->others) {
+        if (other != lab && strcasecmp(other->b.login, wanted.login) == 0) {
+            (void)snprintf(why, 256, "\"login\" is another account's: \"%.60s\"", wanted.login);
+            err = ERR_EXISTS;
+        }
+    }
+    if (err != 0)
+        return err;
+    lab->b = wanted;
+    return lab_money_read(lab->b.balance, &lab->balance_e6);
 }
 
 /* ---- lives of messages ---- */

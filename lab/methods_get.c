@@ -404,6 +404,19 @@ void lab_method_info(struct lab_call *call)
 
 /* ---- tinyurls.php ---- */
 
+static const char *without_scheme(const char *url)
+{
+    const char *colon = strstr(url, "://");
+
+    return colon != NULL ? colon + 3 : url;
+}
+
+/* The documents' example names a link without its scheme. */
+static bool same_address(const char *a, const char *b)
+{
+    return strcmp(without_scheme(a), without_scheme(b)) == 0;
+}
+
 void lab_method_tinyurls(struct lab_call *call)
 {
     struct lab *lab = call->lab;
@@ -420,7 +433,7 @@ void lab_method_tinyurls(struct lab_call *call)
     if (too_often(call, "tinyurls", lab_call_hash(call), 3))
         return;
     for (n = lab->link_count; n > 0 && link == NULL; n--) {
-        if ((id != 0 && n == (uint32_t)id) || (id == 0 && strcmp(lab->links[n - 1].url, url) == 0))
+        if ((id != 0 && n == (uint32_t)id) || (id == 0 && same_address(lab->links[n - 1].url, url)))
             link = &lab->links[n - 1];
     }
     n++;
@@ -509,8 +522,8 @@ void lab_method_wait_call(struct lab_call *call)
     default:
         buf_addf(out, "{\n\"phone\": \"%s\",\n\"all_phones\": [", numbers[first]);
         for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-            buf_addf(out, "%s\"%s\"", i == 0 ? "" : ", ", numbers[(first + i) % ARRAY_LEN(numbers)]);
-        buf_adds(out, "]\n}");
+            buf_addf(out, "%s\n\"%s\"", i == 0 ? "" : ",", numbers[(first + i) % ARRAY_LEN(numbers)]);
+        buf_adds(out, "\n]\n}");
         break;
     }
 }

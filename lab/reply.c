@@ -127,7 +127,7 @@ void lab_list_item(struct buf *out, int fmt, bool first, const char *item, const
     if (fmt < 2 && !first)
         buf_addc(out, '\n');
     if (fmt == 3 && !first)
-        buf_addc(out, ',');
+        buf_adds(out, ",\n");
     lab_record_write(out, fmt, item, fields, count);
     if (fmt == 2)
         buf_addc(out, '\n');

@@ -164,5 +164,11 @@ test('the conformance report names what a client does wrong, and nothing else', 
   assert.equal(conforms, false);
   assert.equal(system_id, 'demo');
   assert.deepEqual(findings.map((f) => [f.finding, f.count]), [['wrong_esm_class', 1]]);
+  const list = await (await fetch(`${admin}/v1/sessions`, { headers: { Authorization: 'Bearer open sesame' } })).json();
+  const command = await new Promise((resolve) =>
+    execFile(binary, ['conformance', String(list.items.at(-1).n), '-c', world.gateway.file], (error, stdout, stderr) =>
+      resolve({ status: error ? error.code : 0, stdout, stderr })));
+  assert.equal(command.status, 0, command.stderr);
+  assert.match(command.stdout, /wrong_esm_class/);
   await esme.close();
 });

@@ -301,6 +301,9 @@ static void accounts_are_strangers_to_each_other(void **state)
     UNUSED(state);
     assert_int_equal(0, lab_add_account(lab, second, strlen(second), why));
     assert_int_equal(ERR_EXISTS, lab_add_account(lab, second, strlen(second), why));
+    assert_int_equal(ERR_EXISTS, lab_add_account(lab, "{}", 2, why)); /* the first one's login */
+    assert_int_equal(ERR_EXISTS, lab_settings_write(lab, "{\"login\": \"BOB\"}", 16, why));
+    assert_non_null(strstr(why, "another account's"));
     assert_string_equal(ask("balance", "login=bob&psw=p"), "7");
     assert_string_equal(ask("balance", "apikey=k2"), "7");
     assert_string_equal(ask("balance", "login=bob&psw=123&fmt=1"), "0,-2");

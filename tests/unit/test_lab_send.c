@@ -159,7 +159,7 @@ static void bad_numbers_are_listed_on_request(void **state)
     assert_string_equal(
         ask("send", AUTH "id=5&op=1&err=1&fmt=3&phones=79161234567;777&mes=a"),
         "{\n\"id\": 5,\n\"cnt\": 1,\n\"phones\": [{\n\"phone\": \"79161234567\",\n\"mccmnc\": \"25001\",\n"
-        "\"cost\": \"1.65\"\n},{\n\"phone\": \"777\",\n\"mccmnc\": \"\",\n\"cost\": \"0\",\n\"status\": \"22\",\n"
+        "\"cost\": \"1.65\"\n},\n{\n\"phone\": \"777\",\n\"mccmnc\": \"\",\n\"cost\": \"0\",\n\"status\": \"22\",\n"
         "\"error\": \"249\"\n}],\n\"errors\": [{\n\"phone\": \"777\",\n\"status\": \"22\"\n}]\n}");
     assert_int_equal(lab->n.accepted, 1);
 }

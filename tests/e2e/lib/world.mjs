@@ -103,7 +103,7 @@ export class Simulator extends Process {
     if (callback) options.push('--callback', callback);
     this.spawn(options);
     await until('the simulator answers', () => this.get('/lab/behaviour').catch(() => null));
-    await this.behave({ delivered: 1 }); // the network's own failures only where a test asks for them
+    await this.behave({ delivered: 1, flood: 0 }); // the network's own failures only where a test asks for them
     return this;
   }
 
