@@ -112,6 +112,15 @@ static inline size_t ascii_run(const uint8_t *at, const uint8_t *end)
     return (size_t)(p - at);
 }
 
+/* The same in both alphabets: as they are. Returns where they end. */
+static inline const uint8_t *pass_ascii(struct sink *s, const uint8_t *at, const uint8_t *end)
+{
+    size_t run = ascii_run(at, end);
+
+    sink_run(s, at, run);
+    return at + run;
+}
+
 /* Takes one character from a UTF-8 text that is not at its end. Overlong forms, surrogates, code points above U+10FFFF
  * and cut sequences are bad: then one byte is taken and *bad set. */
 static inline uint32_t utf8_take(const uint8_t **at, const uint8_t *end, bool *bad)
@@ -182,10 +191,7 @@ static size_t decode_single_byte(const struct single_byte *alphabet, const uint8
 
     while (at < end) {
         if (*at < 0x80) {
-            size_t run = ascii_run(at, end);
-
-            sink_run(s, at, run);
-            at += run;
+            at = pass_ascii(s, at, end);
             continue;
         }
         uint32_t c = alphabet == NULL ? 0 : alphabet->high[*at & 0x7F];
@@ -300,10 +306,7 @@ static size_t encode_single_byte(const struct single_byte *alphabet, const uint8
 
     while (at < end) {
         if (*at < 0x80) {
-            size_t run = ascii_run(at, end);
-
-            sink_run(s, at, run);
-            at += run;
+            at = pass_ascii(s, at, end);
             continue;
         }
         bool bad;

@@ -83,7 +83,7 @@ struct lookup {
     enum lookup_kind kind;
     void *owner;
     uint64_t cookie;
-    union {
+    union lookup_fn {
         store_messages_fn *messages;
         store_send_fn *send;
         store_lines_fn *lines;

@@ -43,6 +43,16 @@ static uint64_t u64(sqlite3_stmt *st, int column)
     return (uint64_t)sqlite3_column_int64(st, column);
 }
 
+static uint8_t u8(sqlite3_stmt *st, int column)
+{
+    return (uint8_t)sqlite3_column_int(st, column);
+}
+
+static uint16_t u16(sqlite3_stmt *st, int column)
+{
+    return (uint16_t)sqlite3_column_int(st, column);
+}
+
 static struct message_text text(sqlite3_stmt *st, int column)
 {
     const void *at = sqlite3_column_blob(st, column);
@@ -53,14 +63,14 @@ static struct message_text text(sqlite3_stmt *st, int column)
 static void decode_progress(sqlite3_stmt *st, int c, struct progress *p)
 {
     p->id = u64(st, c);
-    p->state = (uint8_t)sqlite3_column_int(st, c + 1);
-    p->final = (uint8_t)sqlite3_column_int(st, c + 2);
-    p->receipt = (uint8_t)sqlite3_column_int(st, c + 3);
+    p->state = u8(st, c + 1);
+    p->final = u8(st, c + 2);
+    p->receipt = u8(st, c + 3);
     p->urgent = sqlite3_column_int(st, c + 4) != 0;
-    p->esme = (uint16_t)sqlite3_column_int(st, c + 5);
-    p->upstream = (uint16_t)sqlite3_column_int(st, c + 6);
-    p->tries = (uint16_t)sqlite3_column_int(st, c + 7);
-    p->deliver_tries = (uint16_t)sqlite3_column_int(st, c + 8);
+    p->esme = u16(st, c + 5);
+    p->upstream = u16(st, c + 6);
+    p->tries = u16(st, c + 7);
+    p->deliver_tries = u16(st, c + 8);
     p->upid = u64(st, c + 9);
     p->leader = u64(st, c + 10);
     p->due_ms = sqlite3_column_int64(st, c + 11);
@@ -74,14 +84,14 @@ static void decode_result(sqlite3_stmt *st, struct message *m)
 {
     struct progress *p = &m->p;
 
-    *p = (struct progress){ .id = m->id, .state = MESSAGE_CLOSED, .esme = (uint16_t)sqlite3_column_int(st, 6) };
-    p->upstream = (uint16_t)sqlite3_column_int(st, 27);
-    p->final = (uint8_t)sqlite3_column_int(st, 28);
+    *p = (struct progress){ .id = m->id, .state = MESSAGE_CLOSED, .esme = u16(st, 6) };
+    p->upstream = u16(st, 27);
+    p->final = u8(st, 28);
     p->status = sqlite3_column_int(st, 29);
     p->err = sqlite3_column_int(st, 30);
-    p->tries = (uint16_t)sqlite3_column_int(st, 31);
-    p->deliver_tries = (uint16_t)sqlite3_column_int(st, 32);
-    p->receipt = (uint8_t)sqlite3_column_int(st, 33);
+    p->tries = u16(st, 31);
+    p->deliver_tries = u16(st, 32);
+    p->receipt = u8(st, 33);
     p->done_ms = sqlite3_column_int64(st, 35);
     p->cost_e6 = sqlite3_column_int64(st, 36);
     p->upid = u64(st, 37);
@@ -92,26 +102,26 @@ static void decode_message(sqlite3_stmt *st, struct message *m)
 {
     *m = (struct message){ .id = u64(st, 0) };
     m->public_id = sqlite3_column_type(st, 1) == SQLITE_NULL ? m->id : u64(st, 1);
-    m->kind = (uint8_t)sqlite3_column_int(st, 2);
-    m->channel = (uint8_t)sqlite3_column_int(st, 3);
+    m->kind = u8(st, 2);
+    m->channel = u8(st, 3);
     m->accepted_ms = sqlite3_column_int64(st, 4);
     m->expires_ms = sqlite3_column_int64(st, 5);
     m->source = text(st, 7);
     m->dest = text(st, 8);
-    m->source_ton = (uint8_t)sqlite3_column_int(st, 9);
-    m->source_npi = (uint8_t)sqlite3_column_int(st, 10);
-    m->dest_ton = (uint8_t)sqlite3_column_int(st, 11);
-    m->dest_npi = (uint8_t)sqlite3_column_int(st, 12);
+    m->source_ton = u8(st, 9);
+    m->source_npi = u8(st, 10);
+    m->dest_ton = u8(st, 11);
+    m->dest_npi = u8(st, 12);
     m->service_type = text(st, 13);
-    m->esm_class = (uint8_t)sqlite3_column_int(st, 14);
-    m->protocol_id = (uint8_t)sqlite3_column_int(st, 15);
-    m->priority_flag = (uint8_t)sqlite3_column_int(st, 16);
-    m->registered_delivery = (uint8_t)sqlite3_column_int(st, 17);
-    m->data_coding = (uint8_t)sqlite3_column_int(st, 18);
-    m->interface_version = (uint8_t)sqlite3_column_int(st, 19);
+    m->esm_class = u8(st, 14);
+    m->protocol_id = u8(st, 15);
+    m->priority_flag = u8(st, 16);
+    m->registered_delivery = u8(st, 17);
+    m->data_coding = u8(st, 18);
+    m->interface_version = u8(st, 19);
     m->binary = sqlite3_column_int(st, 20) != 0;
-    m->part_number = (uint8_t)sqlite3_column_int(st, 21);
-    m->part_total = (uint8_t)sqlite3_column_int(st, 22);
+    m->part_number = u8(st, 21);
+    m->part_total = u8(st, 22);
     m->part_reference = (uint32_t)sqlite3_column_int64(st, 23);
     m->text = text(st, 24);
     m->tlvs = text(st, 25);
@@ -144,9 +154,9 @@ struct store_member *sqlite_members(const void *blob, size_t len, size_t *out_co
 static int decode_send(sqlite3_stmt *st, struct store_send *send, struct store_member **out_members)
 {
     *send = (struct store_send){ .upid = u64(st, 0) };
-    send->upstream = (uint16_t)sqlite3_column_int(st, 1);
-    send->state = (uint8_t)sqlite3_column_int(st, 2);
-    send->tries = (uint16_t)sqlite3_column_int(st, 3);
+    send->upstream = u16(st, 1);
+    send->state = u8(st, 2);
+    send->tries = u16(st, 3);
     send->at_ms = sqlite3_column_int64(st, 4);
     send->replied_ms = sqlite3_column_int64(st, 5);
     send->error = sqlite3_column_int(st, 6);

@@ -474,7 +474,8 @@ size_t store_waiting(const struct store *s)
 
 /* --- look-ups --- */
 
-static int look(struct store *s, enum lookup_kind kind, void *owner, uint64_t cookie, struct lookup **out)
+static int look(struct store *s, enum lookup_kind kind, union lookup_fn fn, void *owner, uint64_t cookie,
+                struct lookup **out)
 {
     struct lookup *l;
 
@@ -486,6 +487,7 @@ static int look(struct store *s, enum lookup_kind kind, void *owner, uint64_t co
     if (l == NULL)
         return ERR_NOMEM;
     l->kind = kind;
+    l->fn = fn;
     l->owner = owner;
     l->cookie = cookie;
     *out = l;
@@ -499,7 +501,7 @@ int store_load(struct store *s, const uint64_t *ids, size_t count, store_message
 
     if (count > STORE_LOAD_MAX)
         return ERR_RANGE;
-    err = look(s, LOOKUP_LOAD, owner, cookie, &l);
+    err = look(s, LOOKUP_LOAD, (union lookup_fn){ .messages = fn }, owner, cookie, &l);
     if (err != 0)
         return err;
     l->ids = calloc(count + 1, sizeof *ids);
@@ -510,7 +512,6 @@ int store_load(struct store *s, const uint64_t *ids, size_t count, store_message
     if (count > 0)
         memcpy(l->ids, ids, count * sizeof *ids);
     l->id_count = count;
-    l->fn.messages = fn;
     pipe_ask(s, l);
     return 0;
 }
@@ -522,41 +523,38 @@ int store_find(struct store *s, const struct store_query *query, store_messages_
 
     if (query->limit < 1 || query->limit > STORE_FIND_MAX)
         return ERR_RANGE;
-    err = look(s, LOOKUP_FIND, owner, cookie, &l);
+    err = look(s, LOOKUP_FIND, (union lookup_fn){ .messages = fn }, owner, cookie, &l);
     if (err != 0)
         return err;
     l->query = *query;
     if (l->query.after == 0 || l->query.after > INT64_MAX)
         l->query.after = INT64_MAX;
-    l->fn.messages = fn;
+    pipe_ask(s, l);
+    return 0;
+}
+
+/* The question is one id. */
+static int look_for(struct store *s, enum lookup_kind kind, uint64_t id, union lookup_fn fn, void *owner,
+                    uint64_t cookie)
+{
+    struct lookup *l;
+    int err = look(s, kind, fn, owner, cookie, &l);
+
+    if (err != 0)
+        return err;
+    l->id = id;
     pipe_ask(s, l);
     return 0;
 }
 
 int store_find_send(struct store *s, uint64_t upid, store_send_fn *fn, void *owner, uint64_t cookie)
 {
-    struct lookup *l;
-    int err = look(s, LOOKUP_SEND, owner, cookie, &l);
-
-    if (err != 0)
-        return err;
-    l->id = upid;
-    l->fn.send = fn;
-    pipe_ask(s, l);
-    return 0;
+    return look_for(s, LOOKUP_SEND, upid, (union lookup_fn){ .send = fn }, owner, cookie);
 }
 
 int store_timeline(struct store *s, uint64_t message_id, store_lines_fn *fn, void *owner, uint64_t cookie)
 {
-    struct lookup *l;
-    int err = look(s, LOOKUP_TIMELINE, owner, cookie, &l);
-
-    if (err != 0)
-        return err;
-    l->id = message_id;
-    l->fn.lines = fn;
-    pipe_ask(s, l);
-    return 0;
+    return look_for(s, LOOKUP_TIMELINE, message_id, (union lookup_fn){ .lines = fn }, owner, cookie);
 }
 
 int store_backup(struct store *s, const char *path, store_done_fn *fn, void *owner, uint64_t cookie)
@@ -566,7 +564,7 @@ int store_backup(struct store *s, const char *path, store_done_fn *fn, void *own
 
     if (s->backup_running)
         return ERR_BUSY;
-    err = look(s, LOOKUP_BACKUP, owner, cookie, &l);
+    err = look(s, LOOKUP_BACKUP, (union lookup_fn){ .done = fn }, owner, cookie, &l);
     if (err != 0)
         return err;
     l->path = copy_text(path);
@@ -574,7 +572,6 @@ int store_backup(struct store *s, const char *path, store_done_fn *fn, void *own
         lookup_destroy(l);
         return ERR_NOMEM;
     }
-    l->fn.done = fn;
     s->backup_running = true;
     pipe_ask(s, l);
     return 0;
