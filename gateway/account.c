@@ -340,16 +340,9 @@ void account_on_bound(void *owner, const struct smpp_session_info *session)
     struct gateway *gw = owner;
     struct account *account = session->account;
 
-    if (account->bound_count == account->bound_size) {
-        size_t size = account->bound_size == 0 ? 4 : account->bound_size * 2;
-        struct bound *bounds = realloc(account->bounds, size * sizeof *bounds);
-
-        if (bounds == NULL) {
-            smpp_session_close(gw->smpp, session->ref, "out of memory");
-            return;
-        }
-        account->bounds = bounds;
-        account->bound_size = size;
+    if (!array_room(&account->bounds, &account->bound_size, account->bound_count, sizeof *account->bounds)) {
+        smpp_session_close(gw->smpp, session->ref, "out of memory");
+        return;
     }
     account->bounds[account->bound_count++] =
         (struct bound){ .ref = session->ref, .type = session->type, .interface_version = session->interface_version };

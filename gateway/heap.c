@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
+
 void heap_finish(struct heap *heap)
 {
     free(heap->at);
@@ -19,15 +21,8 @@ int heap_push(struct heap *heap, int64_t due_ms, uint64_t id)
 {
     struct heap_entry entry = { due_ms, id };
 
-    if (heap->count == heap->size) {
-        size_t size = heap->size == 0 ? 64 : heap->size * 2;
-        struct heap_entry *at = realloc(heap->at, size * sizeof *at);
-
-        if (at == NULL)
-            return ERR_NOMEM;
-        heap->at = at;
-        heap->size = size;
-    }
+    if (!array_room(&heap->at, &heap->size, heap->count, sizeof *heap->at))
+        return ERR_NOMEM;
     size_t i = heap->count++;
     while (i > 0 && before(&entry, &heap->at[(i - 1) / 2])) {
         heap->at[i] = heap->at[(i - 1) / 2];

@@ -178,15 +178,8 @@ static bool set_has(const struct set *set, uint64_t id)
 
 static int set_add(struct set *set, struct part part)
 {
-    if (set->count == set->size) {
-        size_t size = set->size == 0 ? 4 : set->size * 2;
-        struct part *parts = realloc(set->parts, size * sizeof *parts);
-
-        if (parts == NULL)
-            return ERR_NOMEM;
-        set->parts = parts;
-        set->size = size;
-    }
+    if (!array_room(&set->parts, &set->size, set->count, sizeof *set->parts))
+        return ERR_NOMEM;
     set->parts[set->count++] = part;
     set->present += !part.repeated;
     return 0;

@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRESH_FIRST = 256 };
-
 static const struct cfg_pair *tlv_map_of(const struct upstream *up)
 {
     return up == NULL || up->cfg == NULL || up->cfg->tlv_map == NULL || up->cfg->tlv_map->name == NULL
@@ -134,15 +132,8 @@ static void on_stored(void *owner, uint64_t cookie, int err)
 
 static int fresh_add(struct gateway *gw, struct item *item)
 {
-    if (gw->fresh_count == gw->fresh_size) {
-        size_t size = gw->fresh_size == 0 ? FRESH_FIRST : gw->fresh_size * 2;
-        struct item **fresh = realloc(gw->fresh, size * sizeof(struct item *));
-
-        if (fresh == NULL)
-            return ERR_NOMEM;
-        gw->fresh = fresh;
-        gw->fresh_size = size;
-    }
+    if (!array_room(&gw->fresh, &gw->fresh_size, gw->fresh_count, sizeof(struct item *)))
+        return ERR_NOMEM;
     gw->fresh[gw->fresh_count++] = item;
     return 0;
 }

@@ -491,15 +491,8 @@ static void on_claimed(void *owner, uint64_t cookie, int err)
 
 static int starting_add(struct gateway *gw, struct send *send)
 {
-    if (gw->starting_count == gw->starting_size) {
-        size_t size = gw->starting_size == 0 ? 64 : gw->starting_size * 2;
-        struct send **starting = realloc(gw->starting, size * sizeof(struct send *));
-
-        if (starting == NULL)
-            return ERR_NOMEM;
-        gw->starting = starting;
-        gw->starting_size = size;
-    }
+    if (!array_room(&gw->starting, &gw->starting_size, gw->starting_count, sizeof(struct send *)))
+        return ERR_NOMEM;
     gw->starting[gw->starting_count++] = send;
     return 0;
 }

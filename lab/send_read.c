@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "smpp/smpp.h"
 
 enum { MES_MAX_CHARS = 1000, SCRATCH_MAX = 16 << 20 };
@@ -377,15 +378,8 @@ static int add_target(struct send_job *job, size_t line, const char *s, size_t l
     }
     if (job->target_count == (size_t)job->call->lab->b.max_lines)
         return 1;
-    if (job->target_count == job->target_size) {
-        size_t size = job->target_size == 0 ? 4 : job->target_size * 2;
-        struct send_target *grown = realloc(job->targets, size * sizeof *grown);
-
-        if (grown == NULL)
-            return 1;
-        job->targets = grown;
-        job->target_size = size;
-    }
+    if (!array_room(&job->targets, &job->target_size, job->target_count, sizeof *job->targets))
+        return 1;
     t = &job->targets[job->target_count++];
     memset(t, 0, sizeof *t);
     t->line = (uint32_t)line;
@@ -421,15 +415,8 @@ int send_add_targets(struct send_job *job, size_t line, const char *s, size_t le
 
 static int add_line(struct send_job *job, size_t *out_line)
 {
-    if (job->line_count == job->line_size) {
-        size_t size = job->line_size == 0 ? 4 : job->line_size * 2;
-        struct send_line *grown = realloc(job->lines, size * sizeof *grown);
-
-        if (grown == NULL)
-            return 1;
-        job->lines = grown;
-        job->line_size = size;
-    }
+    if (!array_room(&job->lines, &job->line_size, job->line_count, sizeof *job->lines))
+        return 1;
     memset(&job->lines[job->line_count], 0, sizeof job->lines[0]);
     *out_line = job->line_count++;
     return 0;

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "base/array.h"
 #include "gateway/store.h"
 
 enum {

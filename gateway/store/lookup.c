@@ -7,28 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool room_for_one(void **array, size_t *room, size_t count, size_t item)
-{
-    size_t more = *room == 0 ? 16 : *room * 2;
-    void *bigger;
-
-    if (count < *room)
-        return true;
-    bigger = realloc(*array, more * item);
-    if (bigger == NULL)
-        return false;
-    *array = bigger;
-    *room = more;
-    return true;
-}
-
 int lookup_add_message(struct lookup *l, const struct message *view)
 {
-    void *array = l->messages;
     struct message *copy = message_create(view);
-    bool fits = copy != NULL && room_for_one(&array, &l->message_room, l->message_count, sizeof *l->messages);
+    bool fits = copy != NULL && array_room(&l->messages, &l->message_room, l->message_count, sizeof *l->messages);
 
-    l->messages = array;
     if (!fits) {
         message_destroy(copy);
         return ERR_NOMEM;
@@ -52,11 +35,9 @@ int lookup_set_send(struct lookup *l, const struct store_send *view)
 
 int lookup_add_line(struct lookup *l, int64_t at_ms, const char *text, size_t len)
 {
-    void *array = l->lines;
     char *copy = malloc(len + 1);
-    bool fits = copy != NULL && room_for_one(&array, &l->line_room, l->line_count, sizeof *l->lines);
+    bool fits = copy != NULL && array_room(&l->lines, &l->line_room, l->line_count, sizeof *l->lines);
 
-    l->lines = array;
     if (!fits) {
         free(copy);
         return ERR_NOMEM;

@@ -83,15 +83,8 @@ static int rows_put(struct rows *r, uint64_t key, void *item)
         return ERR_EXISTS;
     if (r->count >= ROWS_MAX)
         return ERR_FULL;
-    if (r->count == r->room) {
-        size_t room = r->room == 0 ? 64 : r->room * 2;
-        struct row *bigger = realloc(r->at, room * sizeof *bigger);
-
-        if (bigger == NULL)
-            return ERR_NOMEM;
-        r->at = bigger;
-        r->room = room;
-    }
+    if (!array_room(&r->at, &r->room, r->count, sizeof *r->at))
+        return ERR_NOMEM;
     memmove(r->at + i + 1, r->at + i, (r->count - i) * sizeof *r->at);
     r->at[i] = (struct row){ key, item };
     r->count++;
@@ -277,15 +270,8 @@ static int once(struct memory *e, const struct change_pair *pair)
     }
     if (e->once_count >= ROWS_MAX)
         return ERR_FULL;
-    if (e->once_count == e->once_room) {
-        size_t room = e->once_room == 0 ? 64 : e->once_room * 2;
-        struct once *bigger = realloc(e->onces, room * sizeof *bigger);
-
-        if (bigger == NULL)
-            return ERR_NOMEM;
-        e->onces = bigger;
-        e->once_room = room;
-    }
+    if (!array_room(&e->onces, &e->once_room, e->once_count, sizeof *e->onces))
+        return ERR_NOMEM;
     copy = malloc(size);
     if (copy == NULL)
         return ERR_NOMEM;

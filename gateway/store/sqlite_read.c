@@ -260,16 +260,9 @@ static int ids_in_run(sqlite3_stmt *st, int64_t run, struct id_list *list)
 
     (void)sqlite3_bind_int64(st, 1, run);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        if (list->count == list->room) {
-            size_t room = list->room == 0 ? 64 : list->room * 2;
-            uint64_t *bigger = realloc(list->at, room * sizeof *bigger);
-
-            if (bigger == NULL) {
-                rc = SQLITE_NOMEM;
-                break;
-            }
-            list->at = bigger;
-            list->room = room;
+        if (!array_room(&list->at, &list->room, list->count, sizeof *list->at)) {
+            rc = SQLITE_NOMEM;
+            break;
         }
         list->at[list->count++] = u64(st, 0);
     }

@@ -37,33 +37,14 @@ static char *copy_text(const char *text)
     return copy;
 }
 
-static bool grow(void **array, size_t *room, size_t need, size_t item)
-{
-    size_t more = *room == 0 ? 16 : *room;
-    void *bigger;
-
-    if (need <= *room)
-        return true;
-    while (more < need)
-        more *= 2;
-    bigger = realloc(*array, more * item);
-    if (bigger == NULL)
-        return false;
-    *array = bigger;
-    *room = more;
-    return true;
-}
-
 static bool name_set(struct store *s, uint16_t number, const char *name)
 {
-    void *names = s->names;
     char *copy = copy_text(name);
 
-    if (copy == NULL || !grow(&names, &s->name_room, (size_t)number + 1, sizeof *s->names)) {
+    if (copy == NULL || !array_room(&s->names, &s->name_room, number, sizeof *s->names)) {
         free(copy);
         return false;
     }
-    s->names = names;
     while (s->name_count <= number)
         s->names[s->name_count++] = NULL;
     free(s->names[number]);
@@ -73,7 +54,6 @@ static bool name_set(struct store *s, uint16_t number, const char *name)
 
 static bool meta_set(struct store *s, const char *key, int64_t value)
 {
-    void *metas = s->metas;
     char *copy;
 
     for (size_t i = 0; i < s->meta_count; i++) {
@@ -88,11 +68,10 @@ static bool meta_set(struct store *s, const char *key, int64_t value)
     if (s->meta_count >= META_MAX)
         return false;
     copy = copy_text(key);
-    if (copy == NULL || !grow(&metas, &s->meta_room, s->meta_count + 1, sizeof *s->metas)) {
+    if (copy == NULL || !array_room(&s->metas, &s->meta_room, s->meta_count, sizeof *s->metas)) {
         free(copy);
         return false;
     }
-    s->metas = metas;
     s->metas[s->meta_count++] = (struct change_pair){ copy, value };
     return true;
 }

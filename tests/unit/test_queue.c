@@ -7,57 +7,22 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include "gateway/internal.h"
+#include "upstream_world.h"
 
-static uv_loop_t loop;
-static struct gateway gw;
-static struct upstream *up;
 static uint64_t next_id;
-
-static const char config_text[] =
-    "{ \"esmes\": [ { \"system_id\": \"a\", \"password\": \"x\" }, { \"system_id\": \"b\", \"password\": \"x\" } ],"
-    "  \"upstreams\": [ { \"name\": \"u\", \"urls\": [\"http://127.0.0.1:1\"], \"login\": \"l\", \"password\": \"p\" } "
-    "],"
-    "  \"store\": { \"url\": \"memory:\" } }";
 
 static int setup(void **state)
 {
-    struct store_opts opts = { .url = "memory:" };
-    struct buf mistakes;
-    char why[256];
-
     (void)state;
-    memset(&gw, 0, sizeof gw);
     next_id = 1;
-    uv_loop_init(&loop);
-    gw.loop = &loop;
-    buf_init(&mistakes, 65536);
-    if (cfg_read_text("test", config_text, strlen(config_text), &gw.config, &mistakes) != 0)
-        fail_msg("%s", buf_text(&mistakes));
-    buf_finish(&mistakes);
-    meters_register(&gw.meters);
-    assert_int_equal(0, store_open(&loop, &opts, &gw.store, why));
-    gw.book = book_create(gw.store, 1000, 1 << 24);
-    gw.account_of = calloc(65536, sizeof(struct account *));
-    gw.upstream_of = calloc(65536, sizeof(struct upstream *));
-    gw.sends_max = 1000;
-    assert_int_equal(0, upstream_create(&gw, "u", &up));
+    world_open();
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    store_close(gw.store);
-    upstream_destroy_all(&gw);
-    account_finish_all(&gw);
-    book_destroy(gw.book);
-    cfg_destroy(gw.config);
-    free(gw.account_of);
-    free(gw.upstream_of);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    metrics_reset();
-    return uv_loop_close(&loop);
+    return world_close();
 }
 
 static struct item *wait_for_turn(const char *system_id, const char *phone, const char *text, bool urgent)
