@@ -161,12 +161,13 @@ static int store_parts(struct intake *intake, struct message *facts, enum smpp_a
     return 0;
 }
 
+/* The key is taken back with them: else the event, repeated, would be known and its message nowhere. */
 static void forget_parts(struct intake *intake)
 {
+    store_take_back(intake->gw->store, 1 + intake->count);
     for (unsigned i = 0; i < intake->count; i++) {
         struct item *item = book_find(intake->gw->book, intake->ids[i]);
 
-        /* should the store take these and not the rest, the next start delivers what there is */
         item->m->p.state = MESSAGE_CLOSED;
         book_unpin(intake->gw->book, item);
     }
@@ -240,13 +241,15 @@ static int store_for(struct intake *intake, struct account *account)
     if (err != 0)
         return err;
     err = parts ? store_parts(intake, &facts, size.alphabet) : ERR_RANGE;
-    if (err != ERR_RANGE)
-        return err;
-    facts.part_total = facts.part_number = 0; /* short, or too long for any header */
-    err = too_long ? store_pieces(intake, &facts, &size) : ERR_RANGE;
-    if (err != ERR_RANGE)
-        return err;
-    return store_part(intake, &facts, in->text, strlen(in->text), true);
+    if (err == ERR_RANGE) { /* short, or too long for any header */
+        facts.part_total = facts.part_number = 0;
+        err = too_long ? store_pieces(intake, &facts, &size) : ERR_RANGE;
+    }
+    if (err == ERR_RANGE)
+        err = store_part(intake, &facts, in->text, strlen(in->text), true);
+    if (err != 0)
+        forget_parts(intake);
+    return err;
 }
 
 /* --- routing ------------------------------------------------------------------------------------------------------- */
@@ -275,10 +278,7 @@ static int route_and_store(struct intake *intake)
                   : intake->in.lab ? lab_account_for(gw, &intake->in)
                                    : route_by_rules(gw, intake->in.to, intake->in.text);
     }
-    int err = account == NULL ? ERR_NOMEM : store_for(intake, account);
-    if (err != 0)
-        forget_parts(intake);
-    return err;
+    return account == NULL ? ERR_NOMEM : store_for(intake, account);
 }
 
 static void route_later(struct intake *intake)

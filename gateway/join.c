@@ -248,8 +248,11 @@ static int make_whole(struct gateway *gw, struct item *leader, struct buf *text)
     if (whole == NULL)
         return ERR_NOMEM;
     int err = store_rewrite(gw->store, whole, STORE_KEEP, (struct store_done){ 0 });
-    if (err == 0)
+    if (err == 0) {
         err = store_move(gw->store, &whole->p, STORE_KEEP, (struct store_done){ on_leader_stored, gw, whole->id });
+        if (err != 0) /* a part with the text of the whole would be joined once more */
+            store_take_back(gw->store, 1);
+    }
     if (err != 0) {
         message_destroy(whole);
         return err;

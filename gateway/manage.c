@@ -176,8 +176,11 @@ static int put_in_place(struct manage *q, struct item *item)
     if (m == NULL)
         return ERR_NOMEM;
     int err = store_rewrite(gw->store, m, STORE_KEEP, (struct store_done){ 0 });
-    if (err == 0)
+    if (err == 0) {
         err = store_move(gw->store, &m->p, STORE_KEEP, (struct store_done){ on_replaced, q, m->id });
+        if (err != 0) /* refused: then the text stays, too */
+            store_take_back(gw->store, 1);
+    }
     if (err != 0) {
         message_destroy(m);
         return err;

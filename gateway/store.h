@@ -123,6 +123,10 @@ int store_meta_set(struct store *store, const char *key, int64_t value, unsigned
  * together. Returns ERR_RANGE for a longer key. */
 int store_once(struct store *store, const char *key, unsigned flags, struct store_done done) MUST_CHECK;
 
+/* What belongs together could not be given whole: the last `count` changes of this turn are not made after all, and their
+ * callbacks are not called. Only in the same turn and before anything else is given. */
+void store_take_back(struct store *store, size_t count);
+
 /* The turn's end, now: hands over what has been gathered, unless all of it is STORE_SOON and none has waited long. */
 void store_flush(struct store *store);
 bool store_healthy(const struct store *store);

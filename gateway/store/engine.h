@@ -29,6 +29,7 @@ enum {
 };
 
 enum change_kind {
+    CHANGE_NONE = 0, /* taken back */
     CHANGE_PUT = 1,  /* data: struct message */
     CHANGE_MOVE,     /* struct progress */
     CHANGE_END,      /* struct change_end */

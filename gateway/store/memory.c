@@ -287,6 +287,8 @@ static int apply(struct memory *e, const struct change *c)
     struct message *m;
 
     switch ((enum change_kind)c->kind) {
+    case CHANGE_NONE:
+        return 0;
     case CHANGE_PUT:
         return put(e, c->data);
     case CHANGE_MOVE:

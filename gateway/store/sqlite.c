@@ -348,6 +348,8 @@ static int pair(struct sqlite_engine *e, struct change *c, enum write_statement 
 static int apply(struct sqlite_engine *e, struct change *c)
 {
     switch ((enum change_kind)c->kind) {
+    case CHANGE_NONE:
+        return SQLITE_OK;
     case CHANGE_PUT:
         return put(e, c);
     case CHANGE_MOVE:

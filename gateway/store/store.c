@@ -436,6 +436,22 @@ uint16_t store_intern(struct store *s, const char *name)
     return (uint16_t)number;
 }
 
+void store_take_back(struct store *s, size_t count)
+{
+    struct change *c = s->gather == NULL ? NULL : s->gather->changes.first;
+    size_t before = c == NULL ? 0 : s->gather->changes.count;
+
+    assert(count <= before);
+    for (before -= count; c != NULL; c = c->next) {
+        if (before > 0) {
+            before--;
+            continue;
+        }
+        c->kind = CHANGE_NONE;
+        c->done = (struct store_done){ 0 };
+    }
+}
+
 void store_flush(struct store *s)
 {
     pipe_turn(s);

@@ -332,6 +332,30 @@ static void an_event_counts_once(void **state)
     assert_int_equal(0, d->errs[6]);
 }
 
+/* The key was taken and its message refused: without both being taken back the event, repeated, would be lost. */
+static void what_was_taken_back_never_happened(void **state)
+{
+    struct desk *d = *state;
+    struct message m = sample(store_next_id(d->store), "79031234567");
+    struct message other = sample(store_next_id(d->store), "79031234568");
+
+    assert_int_equal(0, store_put(d->store, &other, STORE_PLAIN, tell(d, 1)));
+    assert_int_equal(0, store_once(d->store, "mo:1", STORE_KEEP, tell(d, 2)));
+    assert_int_equal(0, store_put(d->store, &m, STORE_KEEP | STORE_IF_NEW, tell(d, 3)));
+    store_take_back(d->store, 2);
+    assert_int_equal(0, store_meta_set(d->store, "after", 1, STORE_PLAIN));
+    wait_done(d, 1);
+    assert_int_equal(0, store_once(d->store, "mo:1", STORE_PLAIN, tell(d, 4)));
+    assert_int_equal(0, store_put(d->store, &m, STORE_IF_NEW, tell(d, 5)));
+    wait_done(d, 3);
+    assert_int_equal(1, d->cookies[0]);
+    assert_int_equal(0, d->errs[0]);
+    assert_int_equal(4, d->cookies[1]);
+    assert_int_equal(0, d->errs[1]);
+    assert_int_equal(5, d->cookies[2]);
+    assert_int_equal(0, d->errs[2]);
+}
+
 static void sends_come_back_with_their_members(void **state)
 {
     struct desk *d = *state;
@@ -728,6 +752,7 @@ int main(void)
         BOTH(names_have_one_number_for_ever),
         BOTH(meta_values_survive),
         BOTH(an_event_counts_once),
+        BOTH(what_was_taken_back_never_happened),
         BOTH(sends_come_back_with_their_members),
         BOTH(a_timeline_is_in_order),
         BOTH(what_nobody_waits_for_travels_in_company),
