@@ -6,6 +6,7 @@
  * gets at most one receipt. What is not yet durable is undone when the store refuses it.
  */
 #include "gateway/group.h"
+#include "gateway/join.h"
 #include "gateway/pace.h"
 
 #include <stdlib.h>
@@ -79,6 +80,23 @@ static void spend(struct account *account, const struct progress *before, const 
         (void)quota_spend(account, before->cost_e6, after->cost_e6 < 0 && before->cost_e6 > 0 ? 0 : after->cost_e6);
 }
 
+/* The end was not stored: it goes on. Its place may have been passed over meanwhile; a second one does no harm. */
+static void undone(struct gateway *gw, struct item *item)
+{
+    const struct message *m = item->m;
+    int err = 0;
+
+    if (m->p.state == MESSAGE_QUEUED)
+        err = queue_add(gw, account_by_number(gw, m->p.esme), upstream_by_number(gw, m->p.upstream), m->p.urgent, m->id,
+                        true);
+    else if (m->p.state == MESSAGE_SCHEDULED)
+        err = heap_push(&gw->due, m->p.due_ms, m->id);
+    else if (m->p.state == MESSAGE_PART)
+        join_stored(gw, item);
+    if (err != 0)
+        log_error("message waits until the next start", "msg=%llu", (unsigned long long)m->id);
+}
+
 static void on_saved(void *owner, uint64_t cookie, int err)
 {
     struct closing *closing = owner;
@@ -94,6 +112,7 @@ static void on_saved(void *owner, uint64_t cookie, int err)
         item->m->p = closing->before;
         if (closing->counted && send != NULL && send->state == SEND_ACCEPTED)
             account->queued--; /* accepted upstream meanwhile */
+        undone(gw, item);
     } else {
         struct send_member *member = send == NULL ? NULL : send_member_of(send, cookie);
 

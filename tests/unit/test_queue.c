@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include "gateway/store/fake.h"
 #include "upstream_world.h"
 
 static uint64_t next_id;
@@ -125,6 +126,25 @@ static void closed_and_expired_messages_are_passed_over(void **state)
     assert_int_equal(SMPP_STATE_EXPIRED, expired->m->p.final);
 }
 
+/* cancel_sm while the disk is full: the message is passed over while its end is being stored, and that fails. */
+static void an_end_that_is_not_stored_leaves_it_in_its_queue(void **state)
+{
+    struct item *item = wait_for_turn("a", "79990000001", "text", false);
+    struct outcome outcome = { .final = SMPP_STATE_DELETED, .status = -100, .cost_e6 = -1 };
+    struct item *none[1];
+
+    (void)state;
+    assert_int_equal(0, store_put(gw.store, item->m, STORE_PLAIN, (struct store_done){ 0 }));
+    store_flush(gw.store);
+    fake_store_fail(gw.store, 1);
+    assert_int_equal(0, outcome_reached(&gw, item, &outcome, STORE_PLAIN, (struct store_done){ 0 }));
+    assert_int_equal(0, queue_gather(up, none, 1));
+    store_flush(gw.store);
+    while (store_waiting(gw.store) > 0)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    EXPECT(1, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +153,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_phone_is_in_one_request_at_a_time_and_keeps_its_order, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_share_a_list_travels_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(closed_and_expired_messages_are_passed_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_end_that_is_not_stored_leaves_it_in_its_queue, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
