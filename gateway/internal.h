@@ -466,6 +466,7 @@ struct report {      /* a status of one message, whichever way it came */
     const char *hlr;        /* " imsi:... rnet:..." or NULL */
     const struct buf *told; /* mapped parameters as TLVs, extra.h; NULL none */
     const char *aside;      /* a line for the timeline, or NULL */
+    bool polled;            /* it was asked for */
 };
 enum { REPORT_NOTHING_TO_STORE = 1 };
 /* Takes the status of a pinned item: ends the message, records a late one, tells of an intermediate one. Returns 0 (then

@@ -346,6 +346,12 @@ static void transmit(struct poll *poll)
     poll->rules = rules_share(up->rules);
     rules_start(poll->rules, RULE_STATUS_MASS, 0, now_ms);
     up->asking++;
+    for (size_t i = 0; i < poll->asked_count; i++) {
+        const struct asked *a = &poll->asked[i];
+
+        if (a->pinned && still_waits(book_find(gw->book, a->id), a->upid))
+            trail_add(gw->watch.trail, a->id, TRAIL_ASKED, a->upid, 0);
+    }
 }
 
 /* Every message of the round is in the book or gone. */

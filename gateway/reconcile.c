@@ -199,6 +199,7 @@ static void on_status(void *owner, uint64_t cookie, const struct http_reply_in *
             log_warn("outcome of a send could not be asked for", "upstream=%s send=%llu error=%d reason=%s", up->name,
                      (unsigned long long)send->upid, error ? reply.error_code : 0,
                      http->outcome != HTTP_ANSWERED ? http->why : "not understood");
+        trail_add(gw->watch.trail, send->asked_id, TRAIL_NOT_TOLD, 0, error ? reply.error_code : 0);
         send->asked++;
         ask_again(send);
     } else {
@@ -211,6 +212,8 @@ static void on_status(void *owner, uint64_t cookie, const struct http_reply_in *
             member->seen = status.status == -3 ? SEEN_MISSING : SEEN_FOUND;
         if (member != NULL && member->id == send->asked_id && status.status != -3)
             member->cost_e6 = status.cost_e6;
+        if (status.status == -3)
+            trail_add(gw->watch.trail, send->asked_id, TRAIL_TOLD, 0, -3);
         if (member != NULL && status.status != -3)
             report_polled(gw, book_find(gw->book, member->id), &status);
         reconcile_add(send, 0);
@@ -245,6 +248,7 @@ static bool ask(struct send *send, struct send_member *member, uint64_t *out_wai
         return false;
     }
     rules_start(up->rules, RULE_STATUS, key, now_ms);
+    trail_add(gw->watch.trail, member->id, TRAIL_ASKED, send->upid, 0);
     send->asking = true;
     send->asked_id = member->id;
     send->ask_url = (uint8_t)up->url;

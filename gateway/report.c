@@ -198,7 +198,8 @@ int report_apply(struct gateway *gw, struct item *item, const struct report *rep
     struct message *m = item->m;
 
     UNUSED(outcome_of_status(report->status, &final));
-    trail_add(gw->watch.trail, m->id, TRAIL_CALLBACK, (uint64_t)report->err, report->status);
+    trail_add(gw->watch.trail, m->id, report->polled ? TRAIL_TOLD : TRAIL_CALLBACK, (uint64_t)report->err,
+              report->status);
     if (report->aside != NULL && store_note(gw->store, m->id, clock_wall_ms(), report->aside) != 0)
         log_warn("details of a status not noted", "msg=%llu", (unsigned long long)m->id);
     if (m->p.state == MESSAGE_DELIVERING || m->p.state == MESSAGE_CLOSED)
@@ -221,7 +222,8 @@ void report_polled(struct gateway *gw, struct item *item, const struct smsc_stat
 {
     enum smpp_message_state final;
     const char *what = "";
-    struct report report = { .status = status->status,
+    struct report report = { .polled = true,
+                             .status = status->status,
                              .err = status->err,
                              .ts_ms = status->last_ts * 1000,
                              .cost_e6 = status->cost_e6,

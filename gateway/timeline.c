@@ -122,6 +122,22 @@ static void add_trail(struct lines *lines, const struct message *m, const struct
         buf_addf(&b, ", \"status\": %d, \"err\": %llu", e->b, (unsigned long long)e->a);
         add_meaning(&b, e->b, (int)e->a);
         break;
+    case TRAIL_ASKED:
+        admin_add_string(&b, "event", "status_request");
+        send_id_text(e->a, text);
+        buf_addf(&b, ", \"upstream_id\": \"%s\"", text);
+        break;
+    case TRAIL_TOLD:
+        admin_add_string(&b, "event", "status_reply");
+        buf_addf(&b, ", \"status\": %d, \"err\": %llu", e->b, (unsigned long long)e->a);
+        break;
+    case TRAIL_NOT_TOLD:
+        admin_add_string(&b, "event", "status_reply");
+        if (e->b != 0)
+            buf_addf(&b, ", \"result\": \"refused\", \"error\": %d", e->b);
+        else
+            buf_adds(&b, ", \"result\": \"no answer\"");
+        break;
     case TRAIL_DELIVER:
         admin_add_string(&b, "event", "deliver_sm");
         buf_addf(&b, ", \"session\": %llu, \"try\": %d", (unsigned long long)e->a, e->b);
@@ -140,10 +156,13 @@ static void add_trail(struct lines *lines, const struct message *m, const struct
 }
 
 /* The line that told the end, or NULL: the aggregator's time has whole seconds only and a clock of its own. */
-static const struct line *end_line(const struct lines *lines)
+static const struct line *end_line(const struct message *m, const struct lines *lines)
 {
+    char status[48];
+
+    snprintf(status, sizeof status, "\"status\": %d, \"err\"", m->p.status); /* of a callback or a status_reply */
     for (size_t i = 0; i < lines->count; i++) {
-        if (strstr(lines->at[i].text, "\"callback\"") != NULL)
+        if (strstr(lines->at[i].text, status) != NULL)
             return &lines->at[i];
     }
     return NULL;
@@ -151,7 +170,7 @@ static const struct line *end_line(const struct lines *lines)
 
 static int64_t end_time(const struct message *m, const struct lines *lines)
 {
-    const struct line *told = end_line(lines);
+    const struct line *told = end_line(m, lines);
 
     return told != NULL ? told->at_ms : m->p.done_ms < m->accepted_ms ? m->accepted_ms : m->p.done_ms;
 }
@@ -184,7 +203,7 @@ static void add_rows(struct lines *lines, const struct timeline *t, const bool t
         add(lines, t->send->replied_ms, &b);
     }
     if (m->p.final != 0) {
-        const struct line *cause = end_line(lines);
+        const struct line *cause = end_line(m, lines);
         size_t count = lines->count;
         struct buf b = line_buf();
 

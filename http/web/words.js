@@ -40,7 +40,7 @@ const words = {
       backing_off: 'ждёт повтора', wrong_login: 'неверный вход', blocked: 'заблокирован', no_money: 'нет денег', paused: 'остановлен',
       not_configured: 'не настроен', transmitter: 'передатчик', receiver: 'приёмник', transceiver: 'приёмопередатчик' },
     events: { received: 'получено', stored: 'сохранено', answered: 'отвечено', joined: 'части соединены', http_request: 'запрос HTTP', http_reply: 'ответ HTTP',
-      callback: 'обратный вызов', final: 'итог', deliver_sm: 'deliver_sm', deliver_sm_resp: 'ответ на deliver_sm',
+      status_request: 'запрос статуса', status_reply: 'ответ о статусе', callback: 'обратный вызов', final: 'итог', deliver_sm: 'deliver_sm', deliver_sm_resp: 'ответ на deliver_sm',
       deliver_sm_lost: 'deliver_sm потерян', deliver_sm_unanswered: 'deliver_sm без ответа', incoming: 'входящее', note: 'заметка' },
   },
 };

@@ -93,6 +93,21 @@ test('a message is found by id, by phone and by upstream id, with its whole stor
   await esme.close();
 });
 
+test('a request that was never answered, and the question about it, are in the story', async () => {
+  const esme = await world.esme();
+  await world.simulator.behave({ http_500: 1 });
+  const { message_id } = await esme.submit({ destination_addr: '79991110020' });
+  const events = () => gateway.admin('GET', `/v1/messages/${message_id}`).then(({ json }) => json.timeline.map((l) => (l.result ? `${l.event} ${l.result}` : l.event)));
+  await until('it is asked about', async () => (await events()).includes('status_reply no answer')).finally(() => world.simulator.behave({ http_500: 0 }));
+  await esme.delivery((pdu) => receiptOf(pdu).id === message_id, 60000);
+  const story = await events();
+  assert.ok(story.includes('http_reply outcome unknown'), story);
+  assert.ok(story.indexOf('http_reply outcome unknown') < story.indexOf('status_request'), story);
+  assert.ok(story.indexOf('status_reply') < story.lastIndexOf('http_request'), story); // not known there: once more
+  assert.ok(story.includes('http_reply accepted'), story);
+  await esme.close();
+});
+
 test('lists are paged newest first and filtered; a bad filter is named', async () => {
   const esme = await world.esme();
   const ids = [];

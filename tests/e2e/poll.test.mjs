@@ -28,6 +28,11 @@ test('by polling alone: receipts, failures, incoming messages and confirming cal
   for (const { message_id } of good) await got(esme, receipt(message_id));
   await got(esme, receipt(bad.message_id));
   assert.equal(esme.delivered.length, 151);
+  const { timeline } = (await world.gateway.admin('GET', `/v1/messages/${good[0].message_id}`)).json;
+  const events = timeline.map((l) => l.event);
+  for (const event of ['status_request', 'status_reply', 'final']) assert.ok(events.includes(event), `${event} of ${events}`);
+  assert.ok(!events.includes('callback'), 'nobody has called back');
+  assert.ok(events.lastIndexOf('status_reply') < events.indexOf('deliver_sm'));
   const failed = esme.delivered.find(receipt(bad.message_id));
   assert.deepEqual([receiptOf(failed).stat, receiptOf(failed).err], ['UNDELIV', '006']);
 
