@@ -292,8 +292,11 @@ static int join_now(struct gateway *gw, const struct gathered *g, struct item *c
         return err;
     if (replaced > 0)
         metric_cell(gw->meters.trouble, METRIC_VALUES("unmappable_character"))->value += (double)replaced;
-    for (size_t i = 1; i < g->count; i++)
+    trail_add(gw->watch.trail, items[0]->m->id, TRAIL_JOINED, 0, (int64_t)count);
+    for (size_t i = 1; i < g->count; i++) {
+        trail_add(gw->watch.trail, items[i]->m->id, TRAIL_JOINED, items[0]->m->id, (int64_t)count);
         group_follow(gw, items[i], items[0]->m->id);
+    }
     return 0;
 }
 

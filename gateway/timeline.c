@@ -122,6 +122,12 @@ static void add_trail(struct lines *lines, const struct message *m, const struct
         buf_addf(&b, ", \"status\": %d, \"err\": %llu", e->b, (unsigned long long)e->a);
         add_meaning(&b, e->b, (int)e->a);
         break;
+    case TRAIL_JOINED:
+        admin_add_string(&b, "event", "joined");
+        buf_addf(&b, ", \"parts\": %d", e->b);
+        if (e->a != 0)
+            buf_addf(&b, ", \"part_of\": \"%llu\"", (unsigned long long)e->a);
+        break;
     case TRAIL_ASKED:
         admin_add_string(&b, "event", "status_request");
         send_id_text(e->a, text);

@@ -18,6 +18,7 @@ enum trail_what {
     TRAIL_SENT,        /* a: send, b: which try */
     TRAIL_REPLY,       /* a: send, b: 0 accepted, the aggregator's error code, or TRAIL_NOT_SENT, TRAIL_NO_REPLY */
     TRAIL_CALLBACK,    /* a: delivery error code, b: the aggregator's status */
+    TRAIL_JOINED,      /* a: the message its part went into, 0 for that one itself, b: of so many parts */
     TRAIL_ASKED,       /* a: send: its status was asked for, as nobody knows what came of the request */
     TRAIL_TOLD,        /* a: delivery error code, b: the aggregator's status: an answer, not a callback */
     TRAIL_NOT_TOLD,    /* b: the aggregator's error code, 0 no answer */

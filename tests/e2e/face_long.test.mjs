@@ -40,6 +40,14 @@ test('parts by 8-bit UDH, out of order, are one message upstream; each part has 
   for (const pdu of await receipts(esme, ids)) assert.equal(receiptOf(pdu).stat, 'DELIVRD');
   assert.deepEqual((await upstream(phone)).map((m) => m.text), ['one two three']);
   assert.equal(esme.delivered.length, 3);
+  // each part's story tells of it: that of the first goes on upstream, the others lead there
+  const stories = await Promise.all(ids.map((id) => world.gateway.admin('GET', `/v1/messages/${id}`).then(({ json }) => json.timeline)));
+  const joined = stories.map((story) => story.find((l) => l.event === 'joined'));
+  assert.deepEqual(joined.map((l) => l?.parts), [3, 3, 3]);
+  const [leader] = joined.map((l, i) => !l.part_of && ids[i]).filter(Boolean);
+  assert.deepEqual(joined.map((l) => l.part_of ?? leader), [leader, leader, leader]);
+  const events = stories[ids.indexOf(leader)].map((l) => l.event);
+  assert.ok(events.indexOf('joined') < events.indexOf('http_request'), events);
   await esme.close();
 });
 
