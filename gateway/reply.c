@@ -159,13 +159,17 @@ static void lines_refused(struct send *send, const struct smsc_send_reply *reply
         enum smpp_message_state final = 0;
 
         struct send_member *member = send_member_for(send, message_phone(line->phone, strlen(line->phone)));
-        struct item *item = member == NULL ? NULL : book_find(gw->book, member->id);
-        if (item == NULL || member->done || item->m->p.state != MESSAGE_SENDING)
+        if (member == NULL)
             continue;
         member->cost_e6 = line->cost_e6;
-        if (line->error == 0)
+        bool known = outcome_of_status(line->status, &final);
+        /* over SOAP a wrong number has a status and no error */
+        if (line->error == 0 && (!known || final == 0 || final == SMPP_STATE_DELIVERED))
             continue;
-        if (!outcome_of_status(line->status, &final) || final == 0)
+        struct item *item = book_find(gw->book, member->id);
+        if (item == NULL || member->done || item->m->p.state != MESSAGE_SENDING)
+            continue;
+        if (!known || final == 0)
             final = SMPP_STATE_REJECTED;
         bool quiet = pace_waits(item);
         pace_answer(gw, item,

@@ -638,9 +638,11 @@ static void share_cost(struct send *send, int64_t cost_e6)
 {
     struct gateway *gw = send->upstream->gateway;
     uint64_t parts[BATCH_MAX], sum = 0;
-    size_t last = 0;
+    size_t last = 0, untold = 0;
 
-    if (cost_e6 < 0)
+    for (size_t i = 0; i < send->member_count; i++)
+        untold += send->members[i].cost_e6 < 0;
+    if (cost_e6 < 0 || untold == 0)
         return;
     for (size_t i = 0; i < send->member_count; i++) {
         struct item *item = send_pinned(gw, &send->members[i]);

@@ -332,3 +332,29 @@ test('503 while the store cannot take it, 200 for the repeat, each event deliver
   assert.equal(listener.delivered.length, 21);
   await listener.close();
 });
+
+test('after a restart a repeated status of a message that has ended is not taken for the other of its request', async (t) => {
+  const w = await startWorld({ upstream: { batch: { max: 100, linger: '200ms' } } });
+  t.after(() => w.end());
+  await w.simulator.behave({ callback_url: '', latency_min_ms: 60, latency_max_ms: 60 });
+  let peer = await w.esme();
+  const submits = await Promise.all(Array.from({ length: 12 }, (_, i) => peer.submit({ destination_addr: `7999${String(4000000 + i)}`, short_message: `no ${i}` })));
+  await until('all sent', async () => (await w.simulator.accepted()).accepted === 12);
+  const { items } = await w.simulator.get('/lab/messages?limit=100');
+  const id = items.map((m) => m.id).find((one) => items.filter((m) => m.id === one).length > 1);
+  const [open, ...ended] = items.filter((m) => m.id === id);
+  const url = `http://127.0.0.1:${w.gateway.callbackPort}/smsc/callback`;
+  const status = (m, value) => callBack(url, { id, phone: m.phone, status: value, ts: now(), cnt: 1, ...(value === 20 ? { err: 6 } : {}) }, {});
+  for (const m of ended) assert.equal(await status(m, 1), 200);
+  for (const m of ended) await peer.delivery((pdu) => pdu.source_addr === m.phone);
+  await w.gateway.stop();
+  await w.gateway.start();
+  peer = await w.esme();
+  assert.equal(await status(ended[0], 20), 200); // the aggregator says it again, and worse
+  assert.equal(await status(open, 1), 200);
+  const pdu = await peer.delivery((p) => p.source_addr === open.phone);
+  assert.equal(receiptOf(pdu).stat, 'DELIVRD');
+  assert.ok(submits.some((a) => a.message_id === receiptOf(pdu).id));
+  assert.equal(peer.delivered.length, 1);
+  await peer.close();
+});

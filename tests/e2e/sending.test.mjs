@@ -81,8 +81,8 @@ test('forward mode of one message waits for the aggregator too; after acknowledg
   await esme.close();
 });
 
-test('bad lines of a batch never fail their neighbours', async (t) => {
-  const w = await world(t, { upstream: { batch: { max: 50, linger: '50ms' } } }, { latency_min_ms: 40, latency_max_ms: 40 });
+for (const kind of ['smsc-http', 'smsc-soap']) test(`${kind}: bad lines of a batch never fail their neighbours`, async (t) => {
+  const w = await world(t, { upstream: { kind, batch: { max: 50, linger: '50ms' } } }, { latency_min_ms: 40, latency_max_ms: 40 });
   const esme = await w.esme();
   const numbers = [...many(12), '79000002001', ...many(12, '7998'), '79000002007', ...many(12, '7997')];
   const answers = await Promise.all(numbers.map((n, i) => esme.submit({ destination_addr: n, short_message: `text ${i}` })));
