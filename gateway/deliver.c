@@ -163,11 +163,18 @@ static const struct bound *receiver_for(struct account *account, const struct it
     return NULL;
 }
 
+/* What smpp_deliver returns, or ERR_EXISTS: it was too long for this bind, parts of it come in its place. */
 static int hand_over(struct account *account, struct item *item, const struct bound *to)
 {
     static struct parcel parcel; /* loop thread only; too large for the stack of a deep call */
 
     parcel_pack(account, item->m, to->interface_version, session_of(account, to), &parcel);
+    if (!parcel.is_whole && item->m->kind == MESSAGE_MO && item->m->part_total <= 1) {
+        int err = incoming_divide(account, item);
+
+        if (err != ERR_RANGE) /* no header numbers so many: it goes out as it is */
+            return err == 0 ? ERR_EXISTS : err;
+    }
     return smpp_deliver(account->gateway->smpp, to->ref, &parcel.pdu, item->m->id);
 }
 
@@ -330,7 +337,7 @@ void deliver_pump(struct account *account)
 {
     struct gateway *gw = account->gateway;
 
-    while (account->deliveries.count > 0 && !account->deliveries_loading && !gw->draining &&
+    while (account->deliveries.count > 0 && !account->deliveries_loading && !account->dividing && !gw->draining &&
            gw->hold < HOLD_DELIVERIES) {
         uint64_t id = lane_peek(&account->deliveries, 0);
         const struct bound *to = pick_receiver(account);
@@ -367,6 +374,11 @@ void deliver_pump(struct account *account)
         int err = hand_over(account, item, to);
         if (err == ERR_RANGE) { /* cannot be written as a PDU: our own mistake, never to be tried again */
             take_off(account, &account->deliveries, item, RECEIPT_REFUSED, "cannot be encoded");
+            continue;
+        }
+        if (err == ERR_EXISTS) {
+            lane_pop(&account->deliveries);
+            pace_count(account);
             continue;
         }
         if (err != 0)

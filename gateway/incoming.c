@@ -21,6 +21,7 @@ struct intake { /* one incoming event between its arrival and its commit */
     unsigned flags;
     struct incoming in; /* strings stand behind the struct */
     struct message_text tlvs;
+    bool divides;   /* parts of a message that is stored already: they go to the front of the line */
     uint64_t asker; /* the message it answers, 0 none */
     uint64_t ids[PARTS_MAX];
     unsigned count;
@@ -73,18 +74,34 @@ static void intake_end(struct intake *intake, int err)
 
 /* --- storing ------------------------------------------------------------------------------------------------------- */
 
+static void put_in_front(struct intake *intake, int err)
+{
+    struct gateway *gw = intake->gw;
+    struct account *account = account_by_number(gw, book_find(gw->book, intake->ids[0])->m->p.esme);
+
+    account->dividing = false;
+    for (unsigned i = err == 0 ? intake->count : 0; i > 0; i--) {
+        if (lane_push_front(&account->deliveries, intake->ids[i - 1]) != 0)
+            log_error("delivery waits until the next start", "sys=%s msg=%llu", account->system_id,
+                      (unsigned long long)intake->ids[i - 1]);
+    }
+    deliver_pump(account);
+}
+
 static void on_saved(void *owner, uint64_t cookie, int err)
 {
     struct intake *intake = owner;
     struct gateway *gw = intake->gw;
 
+    if (intake->divides)
+        put_in_front(intake, err);
     UNUSED(cookie); /* the last of the parts: the others were stored before it, in the same batch */
     for (unsigned i = 0; i < intake->count; i++) {
         struct item *item = book_find(gw->book, intake->ids[i]); /* pinned */
 
-        if (err == 0)
+        if (err == 0 && !intake->divides)
             deliver_add(gw, account_by_number(gw, item->m->p.esme), intake->ids[i], false);
-        else
+        else if (err != 0)
             item->m->p.state = MESSAGE_CLOSED; /* never stored */
         book_unpin(gw->book, item);
     }
@@ -102,7 +119,7 @@ static int store_part(struct intake *intake, struct message *facts, const char *
     struct item *item = m == NULL ? NULL : book_add_take(gw->book, m);
     if (item == NULL)
         return ERR_NOMEM;
-    int err = store_put(gw->store, item->m, intake->flags | STORE_IF_NEW,
+    int err = store_put(gw->store, item->m, intake->flags | (intake->divides ? 0u : STORE_IF_NEW),
                         last ? (struct store_done){ on_saved, intake, 0 } : (struct store_done){ 0 });
     if (err != 0) {
         item->m->p.state = MESSAGE_CLOSED;
@@ -250,6 +267,38 @@ static int store_for(struct intake *intake, struct account *account)
     if (err != 0)
         forget_parts(intake);
     return err;
+}
+
+int incoming_divide(struct account *account, struct item *item)
+{
+    struct gateway *gw = account->gateway;
+    struct message *m = item->m;
+    struct incoming in = { .id = "", .phone = m->source.at, .to = m->dest.at, .text = m->text.at, .sms_id = "" };
+    struct intake *intake = intake_create(gw, &in, STORE_KEEP, (struct store_done){ 0 });
+    struct message facts = *m;
+
+    if (intake == NULL)
+        return ERR_NOMEM;
+    intake->divides = true;
+    struct size size = measure(account, intake, &facts.data_coding);
+    int err = store_parts(intake, &facts, size.alphabet);
+    if (err != 0) {
+        forget_parts(intake);
+        free(intake);
+        return err;
+    }
+    account->dividing = true;
+    log_info("incoming message divided for its bind", "sys=%s msg=%llu parts=%u", account->system_id,
+             (unsigned long long)m->id, intake->count);
+    m->p.state = MESSAGE_CLOSED;
+    m->p.receipt = RECEIPT_DELIVERED;
+    book_pin(gw->book, item);
+    err = store_end(gw->store, &m->p, clock_wall_ms(), STORE_KEEP, gateway_save_of(gw, m->id));
+    if (err != 0) {
+        book_unpin(gw->book, item);
+        log_error("division not saved: it will be repeated after a restart", "msg=%llu", (unsigned long long)m->id);
+    }
+    return 0;
 }
 
 /* --- routing ------------------------------------------------------------------------------------------------------- */

@@ -84,6 +84,7 @@ struct account { /* an ESME; kept while it has messages even when the configurat
     uint64_t postponed;     /* deliveries waiting for their next try */
     bool deliveries_loading;
     uint64_t deliveries_front; /* the first of them when their reading began */
+    bool dividing;             /* parts of the message at the front are being stored: the line waits for them */
     uint64_t paced;      /* deliveries at the front of the line that waited for a bind: they leave at deliver_rate */
     double pace_tokens;  /* of them that may leave now */
     uint64_t pace_at_ms; /* mono */
@@ -494,6 +495,10 @@ struct incoming { /* what a subscriber sent or did; views */
  * from inside. Returns 0, ERR_NOMEM or the store's refusal. Without sms_id the store is called before this returns, so
  * that what the caller stores next is durable after it. */
 int incoming_take(struct gateway *gw, const struct incoming *in, unsigned flags, struct store_done done) MUST_CHECK;
+/* A whole message that is too long for the bind it was to go to: parts with a user data header take its place at the front
+ * of the line, and its own record is closed. Returns 0, ERR_RANGE when there would be more than 255, ERR_NOMEM or the
+ * store's refusal (nothing has changed). */
+int incoming_divide(struct account *account, struct item *item) MUST_CHECK;
 /* The account that keeps what no rule routes. */
 #define INCOMING_NO_ROUTE "(no route)"
 /* Routes again what has no account: after a start or a reload. */

@@ -49,18 +49,23 @@ static void add_tlv(const struct account *account, uint16_t tag, struct bytes va
     smpp_tlv_add(&p->pdu, tag, value.at, (uint16_t)value.len);
 }
 
-/* In short_message, or in message_payload when it is too long or the PDU has no other place. */
-static void place_text(struct parcel *p)
+/* In short_message, or in message_payload when it is too long or the PDU has no other place. A bind of 3.3 has no
+ * message_payload: it gets what a short_message holds. */
+static void place_text(struct parcel *p, uint8_t interface_version)
 {
-    if (p->text.len <= SMPP_SHORT_MESSAGE_MAX && p->pdu.command_id == CMD_DELIVER_SM)
-        p->pdu.sm.short_message = (struct bytes){ (const uint8_t *)p->text.data, p->text.len };
+    size_t len = p->text.len;
+
+    p->is_whole = len <= SMPP_SHORT_MESSAGE_MAX || interface_version >= 0x34;
+    if (!p->is_whole)
+        len = SMPP_SHORT_MESSAGE_MAX;
+    if (len <= SMPP_SHORT_MESSAGE_MAX && p->pdu.command_id == CMD_DELIVER_SM)
+        p->pdu.sm.short_message = (struct bytes){ (const uint8_t *)p->text.data, len };
     else
         smpp_tlv_add(&p->pdu, TAG_MESSAGE_PAYLOAD, p->text.data, (uint16_t)p->text.len);
 }
 
 /* report.c keeps what the receipt needs beyond the progress row in `extra`: " flag:N", " tlvs:" with what the callback
- * said of mapped parameters, then the HLR tail. Parameters for
- * the upstream never begin with a space. */
+ * said of mapped parameters, then the HLR tail. Parameters for the upstream never begin with a space. */
 static const char *hlr_of(const struct message *m)
 {
     const char *at = m->p.final == 0 || m->extra.len == 0 || m->extra.at[0] != ' ' ? NULL : m->extra.at;
@@ -132,7 +137,7 @@ static void build_receipt(struct account *account, const struct message *m, uint
     p->pdu.sm.source = (struct smpp_addr){ m->dest_ton, m->dest_npi, str_of(&m->dest) };
     p->pdu.sm.dest = (struct smpp_addr){ m->source_ton, m->source_npi, str_of(&m->source) };
     smpp_receipt_add_tlvs(&receipt, style, interface_version, &p->tlvs, &p->pdu);
-    place_text(p);
+    place_text(p, interface_version);
     if (!style->with_tlvs || interface_version < 0x34)
         return;
     struct bytes own; /* the ESME's own name for the message comes back as it was given [SMPP34 5.3.2.17] */
@@ -158,7 +163,8 @@ static void build_incoming(const struct account *account, const struct message *
     p->pdu.sm.data_coding = data_coding;
     p->pdu.sm.source = (struct smpp_addr){ m->source_ton, m->source_npi, str_of(&m->source) };
     p->pdu.sm.dest = (struct smpp_addr){ m->dest_ton, m->dest_npi, str_of(&m->dest) };
-    place_text(p);
+    place_text(p, interface_version);
+    p->is_whole &= account->profile.pdu_max == 0 || bytes_of(&p->pdu) <= account->profile.pdu_max;
     if (interface_version >= 0x34)
         add_packed(account, (struct bytes){ (const uint8_t *)m->tlvs.at, m->tlvs.len }, p);
 }
@@ -166,7 +172,8 @@ static void build_incoming(const struct account *account, const struct message *
 void parcel_pack(struct account *account, const struct message *m, uint8_t interface_version,
                  const struct smpp_session_info *session, struct parcel *p)
 {
-    bool by_data = account->cfg != NULL && account->cfg->receipt_pdu == CFG_DATA_SM && m->kind != MESSAGE_MO;
+    bool by_data = account->cfg != NULL && account->cfg->receipt_pdu == CFG_DATA_SM && m->kind != MESSAGE_MO &&
+                   interface_version >= 0x34; /* 3.3 has no data_sm */
 
     memset(&p->pdu, 0, offsetof(struct smpp_pdu, tlvs));
     p->pdu.command_id = by_data ? CMD_DATA_SM : CMD_DELIVER_SM;

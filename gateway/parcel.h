@@ -11,6 +11,7 @@ struct parcel { /* storage for one deliver_sm or data_sm while it is handed over
     struct smpp_pdu pdu;
     struct smpp_receipt_tlvs tlvs;
     struct buf text;
+    bool is_whole; /* false: an incoming message that is too long for this bind, or a receipt cut for it */
     uint8_t told[EXTRA_TOLD_BYTES]; /* TLVs made of what a callback said */
 };
 

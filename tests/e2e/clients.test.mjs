@@ -1,6 +1,5 @@
-// clients.test.mjs - client software nobody here wrote, each version and bind form, each alphabet, a long message; what
-// it sent must be read upstream and its receipts must be understood by it; plain and over TLS. Prints a table. Kannel:
-// kannel.test.mjs.
+// clients.test.mjs - client software nobody here wrote, each version and bind form, plain and over TLS, each alphabet it can
+// write, long messages; what it sent must be read upstream and its receipts must be understood by it. Prints a table.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -9,6 +8,8 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
 import { Certificates } from './lib/certificates.mjs';
+import { has } from './lib/daemon.mjs';
+import { Kannel, listener } from './lib/kannel.mjs';
 import { Esme, freePort, idPattern, receiptOf, startWorld, textUpstream, until } from './lib/world.mjs';
 
 const require = createRequire(import.meta.url);
@@ -36,7 +37,10 @@ const alphabets = [
   { name: 'class 1', data_coding: 0xf1, hex: ascii('Class one'), text: 'Class one' },
 ];
 const longParts = parts(Buffer.from(LONG), 152);
-const longOnes = longParts.map((hex, i) => ({ name: `part ${i + 1}`, long: true, data_coding: 0, esm_class: 0x40, hex }));
+const LONG_WIDE = 'Длинное сообщение в нескольких частях 😀. '.repeat(4).trim();
+const wideParts = parts(Buffer.from(LONG_WIDE, 'utf16le').swap16(), 134);
+const part = (data_coding, to) => (hex, i) => ({ name: `part ${i + 1} of data_coding ${data_coding}`, long: to, data_coding, esm_class: 0x40, hex });
+const longOnes = [...longParts.map(part(0, '7777777')), ...wideParts.map(part(8, '8888888'))];
 const payload = { name: 'payload', data_coding: 0, payload: ascii(LONG), hex: '', text: LONG };
 
 let world, made, ca, relay, tlsPort, run = 0;
@@ -47,6 +51,7 @@ before(async () => {
   const server = made.leaf('server', 'authority');
   tlsPort = await freePort();
   world = await startWorld({
+    esmes: ['demo', 'app-plain', 'app-TLS'].map((system_id) => ({ system_id, password: 'demo', upstream: 'smsc', rate: 0 })),
     smpp: { tls: { listen: [`127.0.0.1:${tlsPort}`], certificate_file: server.certificate, key_file: server.key } },
   });
   await world.gateway.line(/listening.*smpps/);
@@ -62,8 +67,10 @@ after(async () => {
   await world?.end();
   made?.clean();
   const width = Math.max(...table.map(({ client }) => client.length));
-  console.log(`\n${'client'.padEnd(width)}  SMPP  over   ${'bind'.padEnd(22)}  result`);
-  for (const row of table) console.log(`${row.client.padEnd(width)}  ${row.version}   ${row.over.padEnd(5)}  ${row.form.padEnd(22)}  ${row.result}`);
+  const line = (...cells) => console.log(cells.map((c, i) => String(c).padEnd([width, 4, 5, 22, 8, 62, 38][i])).join('  '));
+  console.log('');
+  line('client', 'SMPP', 'over', 'bind', 'result', 'alphabets', 'long messages', 'receipts understood');
+  for (const r of table) line(r.client, r.version, r.over, r.form, r.result, r.alphabets ?? '', r.long ?? '', r.receipts ?? '');
 });
 
 /** An npm `smpp`: { answers, receipts } as net_smpp.pl prints them. */
@@ -112,6 +119,7 @@ const perlThere = spawnSync('perl', ['-MNet::SMPP', '-e', '1']).status === 0;
 
 const direct = (over) => (over === 'TLS' ? tlsPort : world.gateway.port);
 const clients = [
+  { name: 'npm smpp 0.4.0', drive: npm(require('smpp-old')), port: direct },
   { name: 'npm smpp 0.5.1', drive: npm(require('smpp')), port: direct },
   { name: 'npm smpp 0.6.0-rc.4', drive: npm(require('smpp-next')), port: direct },
   { name: 'Net::SMPP 1.19 (Debian)', drive: perl, port: (over) => (over === 'TLS' ? relay.address().port : world.gateway.port), skip: perlThere ? false : 'libnet-smpp-perl is not installed' },
@@ -127,7 +135,7 @@ for (const { client, version, code, form, over } of cases)
     table.push(row);
     const prefix = `7${String(++run).padStart(3, '0')}`;
     const all = [...alphabets, ...longOnes, ...(code >= 0x34 ? [payload] : [])];
-    const messages = all.map((m, i) => ({ ...m, to: `${prefix}${m.long ? '7777777' : 1000000 + i}` }));
+    const messages = all.map((m, i) => ({ ...m, to: `${prefix}${m.long ?? 1000000 + i}` }));
     const { answers, receipts } = await client.drive({ port: client.port(over), over, version: code, form, messages, seconds: 30 });
 
     assert.equal(answers.length, messages.length);
@@ -151,5 +159,74 @@ for (const { client, version, code, form, over } of cases)
       assert.equal(await textUpstream(world.simulator, m.to), m.text, m.name);
     }
     assert.equal(await textUpstream(world.simulator, `${prefix}7777777`), LONG, 'the long message');
-    row.result = `ok: ${alphabets.length} alphabets, ${longParts.length} parts${code >= 0x34 ? ', payload' : ''}, ${receipts.length} receipts`;
+    assert.equal(await textUpstream(world.simulator, `${prefix}8888888`), LONG_WIDE, 'the long message in UCS-2');
+    Object.assign(row, {
+      result: 'ok', alphabets: alphabets.map(({ name }) => name).join(' '), receipts: receipts.length,
+      long: `${longParts.length} gsm7, ${wideParts.length} ucs2${code >= 0x34 ? ', payload' : ''}`,
+    });
+  });
+
+/* Kannel chooses data_coding and parts by itself. */
+const kannelTexts = [
+  { name: 'gsm7', text: '@ £ Grüße [100 €]' }, { name: 'ucs2', coding: '2', text: 'Привет 😀' },
+  { name: 'flash', mclass: '0', text: 'Flash' }, { name: 'class 1', mclass: '1', text: 'Class one' },
+  { name: 'long gsm7', text: LONG }, { name: 'long ucs2', coding: '2', text: LONG_WIDE },
+];
+for (const [version, interfaceVersion] of [['3.3', '33'], ['3.4', '34'], ['5.0', '50']])
+  for (const form of FORMS)
+    for (const over of ['plain', 'TLS'])
+      test(`Kannel, SMPP ${version}, ${form}, ${over}`, { skip: has('bearerbox') ? false : 'Kannel is not installed' }, async (t) => {
+        const row = { client: 'Kannel 1.4.5 (Debian)', version, over, form, result: 'FAILED' };
+        table.push(row);
+        const local = await listener();
+        const kannel = new Kannel();
+        t.after(async () => {
+          await kannel.stop();
+          local.close();
+        });
+        await kannel.start(direct(over), local.url, interfaceVersion, { transceiver: form === 'transceiver', ssl: over === 'TLS' });
+        const prefix = `7${String(++run).padStart(3, '0')}`;
+        const sent = kannelTexts.map((m, i) => ({ ...m, to: `${prefix}${1000000 + i}` }));
+        for (const { name, text, to, ...more } of sent)
+          await kannel.send({ from: '13013', to, charset: 'UTF-8', text, 'dlr-mask': '31', 'dlr-url': `${local.url}/dlr?key=${encodeURIComponent(name)}&type=%d&id=%F`, ...more });
+        const reports = (name) => local.calls.filter((c) => c.path === '/dlr' && c.key === name);
+        for (const { name, text, to } of sent) {
+          const all = await until(`both reports for ${name}`, () => ['8', '1'].every((type) => reports(name).some((c) => c.type === type)) && reports(name));
+          assert.deepEqual([...new Set(all.map((c) => c.type))].sort(), ['1', '8'], `${name}: accepted, delivered, nothing else`);
+          for (const { id } of all.filter((c) => c.type === '1')) {
+            assert.match(id, idPattern(VERSIONS[version]));
+            assert.ok(all.some((c) => c.type === '8' && c.id === id), `${name}: the report is found by the id of the answer`);
+          }
+          assert.equal(await textUpstream(world.simulator, to), text, name);
+        }
+        Object.assign(row, {
+          result: 'ok', alphabets: kannelTexts.slice(0, 4).map(({ name }) => name).join(' '), long: 'gsm7, ucs2',
+          receipts: local.calls.filter((c) => c.type === '1').length,
+        });
+      });
+
+/* An application on npm smpp 0.4: it chooses version and alphabet, and reads the receipt's text by itself. */
+for (const over of ['plain', 'TLS'])
+  test(`npm smpp-client 1.0.4, ${over}`, async () => {
+    const row = { client: 'npm smpp-client 1.0.4', version: '5.0', over, form: 'transceiver', result: 'FAILED' };
+    table.push(row);
+    const published = [];
+    const port = over === 'TLS' ? relay.address().port : world.gateway.port;
+    const client = require('smpp-client')(`client-${over}`, '127.0.0.1', port, `app-${over}`, 'demo', 10, (topic, event) => published.push({ topic, ...event }));
+    client.init();
+    client.enable();
+    const prefix = `7${String(++run).padStart(3, '0')}`;
+    const texts = [['short', 'Hello from an application'], ['payload', LONG]];
+    for (const [i, [name, text]] of texts.entries()) {
+      const to = `${prefix}${1000000 + i}`;
+      const answer = await until('it is bound and the message is taken', () => client.send(text, to).catch(() => null));
+      assert.equal(answer.command_status, 'ESME_ROK', name);
+      const dlr = await until(`its receipt for ${name}`, () => published.find((e) => e.topic === `dlr.client-${over}` && e.responseStatusObj.id === answer.message_id));
+      assert.equal(dlr.responseStatusObj.stat, 'DELIVRD');
+      assert.equal(dlr.responseStatusObj.source_addr, to);
+      assert.match(dlr.responseStatusObj.submit_date, /^\d{10}$/);
+      assert.equal(await textUpstream(world.simulator, to), text, name);
+    }
+    Object.assign(row, { result: 'ok', alphabets: 'its own', long: 'payload', receipts: texts.length });
+    client.disable(); // it comes back after every lost connection otherwise
   });

@@ -303,6 +303,46 @@ test('more than 255 parts come as messages of their own, each as long as its cli
   await peer.end();
 });
 
+test('a bind of 3.3 has no message_payload: a long incoming message comes to it in parts, in their place in the line', async () => {
+  const modern = await peerOf('tlvs');
+  const texts = ['x'.repeat(254), 'long '.repeat(80), 'кириллица '.repeat(40), 'after'];
+  await incoming(numbers.tlvs, texts[1]);
+  assert.equal((await delivered(modern)).tlvs.get(0x0424).toString(), texts[1]);
+  await modern.end();
+  for (const text of texts) await incoming(numbers.tlvs, text);
+  const old = await peerOf('tlvs', { version: 0x33 });
+  const got = [];
+  while (got.length < 1 + 3 + 6 + 1) got.push(await delivered(old));
+  assert.ok(got.every((p) => p.tlvs.size === 0));
+  const joined = (some, decode) => {
+    some.forEach((p, i) => assert.deepEqual([p.esm_class, ...p.bytes.subarray(4, 6)], [0x40, some.length, i + 1]));
+    return decode(Buffer.concat(some.map((p) => p.bytes.subarray(6))));
+  };
+  assert.equal(got[0].bytes.toString(), texts[0]);
+  assert.equal(joined(got.slice(1, 4), String), texts[1]);
+  assert.equal(joined(got.slice(4, 10), ucs2), texts[2]);
+  assert.equal(got[10].bytes.toString(), texts[3]);
+  await old.end();
+});
+
+test('a message stored whole comes in parts when the limit has become shorter meanwhile', async () => {
+  const { writeFileSync } = await import('node:fs');
+  const text = 'y'.repeat(2000);
+  await incoming(numbers.tlvs, text);
+  const changed = world.gateway.config(world.simulator.url);
+  changed.esmes.find((e) => e.system_id === 'tlvs').deliver_max_pdu = '512B';
+  writeFileSync(world.gateway.file, JSON.stringify(changed));
+  const from = world.gateway.lines.length;
+  world.gateway.child.kill('SIGHUP');
+  await world.gateway.line(/configuration reloaded/, from);
+  const peer = await peerOf('tlvs');
+  const got = await whole(peer, text.length);
+  assert.ok(got.every((p) => p.length <= 512 && p.header === 6));
+  assert.equal(Buffer.concat(got.map((p) => p.text)).toString(), text);
+  await peer.end();
+  writeFileSync(world.gateway.file, JSON.stringify(world.gateway.config(world.simulator.url)));
+});
+
 test('a receipt stays within the limit: TLVs that have no room are left out', async () => {
   const peer = await peerOf('tight');
   for (const [length, stays] of [[200, true], [700, false]]) {

@@ -1,115 +1,19 @@
 // kannel.test.mjs - Debian's Kannel with the gateway as its SMSC: bearerbox binds, smsbox sends by HTTP, reports and
 // incoming messages come out at Kannel's other end.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
-import os from 'node:os';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Daemon, has } from './lib/daemon.mjs';
+import { callBack } from './lib/callback.mjs';
+import { has } from './lib/daemon.mjs';
+import { Kannel, listener } from './lib/kannel.mjs';
 import { Relay } from './lib/pcap.mjs';
-import { freePort, idPattern, startWorld, textUpstream, until } from './lib/world.mjs';
-
-/** What Kannel fetches: each URL with its parameters, in order. */
-async function listener() {
-  const calls = [];
-  const server = http.createServer((request, reply) => {
-    const url = new URL(request.url, 'http://kannel');
-    calls.push({ path: url.pathname, ...Object.fromEntries(url.searchParams) });
-    reply.end('');
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { calls, url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
-}
-
-function configuration({ admin, box, sendsms, smsc, callbacks, interfaceVersion }) {
-  return `
-group = core
-admin-port = ${admin}
-admin-interface = 127.0.0.1
-admin-password = admin
-smsbox-port = ${box}
-smsbox-interface = 127.0.0.1
-box-allow-ip = 127.0.0.1
-log-level = 0
-dlr-storage = internal
-
-group = smsc
-smsc = smpp
-smsc-id = gateway
-host = 127.0.0.1
-port = ${smsc}
-transceiver-mode = true
-smsc-username = demo
-smsc-password = demo
-system-type = kannel
-interface-version = ${interfaceVersion}
-address-range = ""
-source-addr-autodetect = true
-reconnect-delay = 1
-enquire-link-interval = 5
-
-group = smsbox
-bearerbox-host = 127.0.0.1
-sendsms-port = ${sendsms}
-sendsms-interface = 127.0.0.1
-sendsms-chars = "0123456789 +-"
-log-level = 0
-
-group = sendsms-user
-username = user
-password = pass
-concatenation = true
-max-messages = 20
-
-group = sms-service
-keyword = default
-catch-all = true
-max-messages = 0
-get-url = "${callbacks}/mo?from=%p&to=%P&text=%b&charset=utf-8&coding=%c"
-`;
-}
-
-class Kannel {
-  async start(smsc, callbacks, interfaceVersion) {
-    this.directory = mkdtempSync(path.join(os.tmpdir(), 'smppbridge-kannel-'));
-    const [admin, box, sendsms] = [await freePort(), await freePort(), await freePort()];
-    const file = path.join(this.directory, 'kannel.conf');
-    writeFileSync(file, configuration({ admin, box, sendsms, smsc, callbacks, interfaceVersion }));
-    this.admin = `http://127.0.0.1:${admin}`;
-    this.sendsms = `http://127.0.0.1:${sendsms}/cgi-bin/sendsms`;
-    this.bearerbox = new Daemon('bearerbox', 'bearerbox', ['-v', '0', file], { cwd: this.directory });
-    await until('bearerbox is online', async () => /gateway.*online/.test(await this.status()));
-    this.smsbox = new Daemon('smsbox', 'smsbox', ['-v', '0', file], { cwd: this.directory });
-    await until('smsbox is connected', async () => /smsbox:/.test(await this.status()));
-    return this;
-  }
-
-  status() {
-    if (this.bearerbox.ended) throw new Error(`bearerbox ended:\n${this.bearerbox.lines.slice(-20).join('\n')}`);
-    return fetch(`${this.admin}/status.txt?password=admin`).then((r) => r.text(), () => '');
-  }
-
-  async send(parameters) {
-    const query = new URLSearchParams({ username: 'user', password: 'pass', ...parameters });
-    const reply = await fetch(`${this.sendsms}?${query}`);
-    const text = await reply.text();
-    assert.equal(reply.status, 202, text);
-  }
-
-  async stop() {
-    await this.smsbox?.stop();
-    await this.bearerbox?.stop();
-    rmSync(this.directory, { recursive: true, force: true });
-  }
-}
+import { idPattern, startWorld, textUpstream, until } from './lib/world.mjs';
 
 for (const interfaceVersion of ['34', '33'])
   describe(`Kannel bound with interface version ${interfaceVersion}`, { skip: has('bearerbox') ? false : 'Kannel is not installed' }, () => {
     let world, local, kannel;
     const relay = new Relay(); // between the two: what it saw is the order on the wire
     before(async () => {
-      world = await startWorld();
+      world = await startWorld({ esme: { deliver_max_pdu: '7424B' } }); // as profile kannel has it, with ids by version
       local = await listener();
       kannel = await new Kannel().start(await relay.listen(world.gateway.port), local.url, interfaceVersion);
     });
@@ -199,6 +103,18 @@ for (const interfaceVersion of ['34', '33'])
       assert.equal(call.from.replace('+', ''), '79995556677');
       assert.equal(call.to.replace('+', ''), '13013');
       assert.equal(call.coding, '2');
+    });
+
+    test('an incoming message as long as its longest PDU, and longer ones in parts', async () => {
+      const fixed = 16 + 1 + 2 + '79995556677'.length + 1 + 2 + '13013'.length + 1 + 10 + 4;
+      for (const length of [7424 - fixed, 7424 - fixed + 1, 9000]) {
+        const mes = `${length} `.padEnd(length, 'x');
+        const event = { id: `${interfaceVersion}${length}`, phone: '79995556677', mes, to: '13013', sms_id: '' };
+        assert.equal(await callBack(world.gateway.callbackUrl.split('?')[0], event), 200);
+        const call = await until(`the service is called with ${length}`, () => local.calls.find((c) => c.path === '/mo' && c.text?.startsWith(`${length} `)));
+        assert.equal(call.text, mes);
+      }
+      assert.equal(world.gateway.lines.filter((l) => /event=unbound/.test(l)).length, 0, 'Kannel kept its bind');
     });
 
     test('Kannel comes back after the gateway was restarted', async () => {
