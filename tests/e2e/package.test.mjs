@@ -24,7 +24,7 @@ after(() => directory && rmSync(directory, { recursive: true, force: true }));
 test('the package holds program, unit, man page, completion, example and nothing writable by others', { skip }, () => {
   const rows = execFileSync('dpkg-deb', ['-c', deb], { encoding: 'utf8' }).trim().split('\n').map((l) => l.split(/\s+/));
   const names = rows.map((r) => r[5]);
-  for (const name of ['./usr/bin/smppbridge', './lib/systemd/system/smppbridge.service', './usr/share/man/man1/smppbridge.1',
+  for (const name of ['./usr/bin/smppbridge', './lib/systemd/system/smppbridge.service', './lib/systemd/system/smppbridge.socket', './usr/share/man/man1/smppbridge.1',
     './usr/share/bash-completion/completions/smppbridge', './usr/share/doc/smppbridge/examples/smppbridge.json'])
     assert.ok(names.includes(name), name);
   for (const row of rows) {
@@ -48,6 +48,16 @@ test('the packaged program runs, its scripts and unit are sound', { skip }, () =
   const unit = readFileSync(path.join(root, 'lib/systemd/system/smppbridge.service'), 'utf8');
   for (const line of ['User=smppbridge', 'NoNewPrivileges=true', 'ProtectSystem=strict', 'CapabilityBoundingSet=', 'ExecReload=/bin/kill -HUP $MAINPID'])
     assert.ok(unit.includes(line), line);
+});
+
+test('the container image installs the libraries the program is linked with', { skip: skip || (!has('readelf') && 'no readelf') }, () => {
+  const image = readFileSync(path.join(source, 'config/Containerfile'), 'utf8').split(/^FROM/m)[2].replaceAll('\\\n', ' ');
+  const installed = /apt-get install .*?recommends (.*?)&&/.exec(image)[1].trim().split(/\s+/);
+  const wanted = new Set(['ca-certificates']);
+  for (const [, library] of execFileSync('readelf', ['-d', path.join(build, 'smppbridge')], { encoding: 'utf8' }).matchAll(/NEEDED.*\[(.*)\]/g))
+    for (const [, owner] of execFileSync('dpkg', ['-S', `*/${library}`], { encoding: 'utf8' }).matchAll(/^([^:]+)/gm))
+      if (!owner.startsWith('libc6')) wanted.add(owner);
+  assert.deepEqual(installed.sort(), [...wanted].sort());
 });
 
 test('the man page names every command, the alert rules and the Grafana dashboard are readable', () => {

@@ -334,6 +334,20 @@ test('SIGUSR2 upgrades; listen addresses that need a restart are followed', asyn
   await endWorld(world);
 });
 
+const namespaces = spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0;
+test('the first process of a container refuses: its end would be the container\'s', { skip: !namespaces && 'no namespaces here' }, async () => {
+  const gateway = await new Gateway().prepare();
+  gateway.program = path.join(gateway.directory, 'contained');
+  writeFileSync(gateway.program, `#!/bin/sh\nexec unshare --pid --fork --kill-child ${binary} "$@"\n`, { mode: 0o755 });
+  await gateway.start('http://127.0.0.1:9');
+  const reply = await gateway.admin('POST', '/v1/upgrade');
+  assert.equal(reply.status, 409);
+  assert.match(reply.json.error, /container/);
+  assert.equal((await gateway.admin('GET', '/v1/status')).json.pid, 1);
+  await gateway.kill('SIGKILL');
+  gateway.clean();
+});
+
 test('the old process killed while it hands over: the new one serves all the same, nothing is lost', async () => {
   const world = await startWorld();
   const { gateway, simulator } = world;
