@@ -282,7 +282,7 @@ test('what waited for a bind is delivered at deliver_rate', async () => {
 test('held receipts survive kill -9', async () => {
   const transmitter = await bind('restart', 'bind_transmitter');
   const ids = await Promise.all(Array.from({ length: 30 }, () => submitOne(transmitter)));
-  await until('all have a status', async () => (await world.simulator.get('/lab/accepted')).waiting === 0);
+  await until('all receipts are held', async () => (await backlog('restart')) === ids.length);
   await world.gateway.kill();
   await world.gateway.start();
   const receiver = await bind('restart', 'bind_receiver');
