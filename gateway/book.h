@@ -20,6 +20,7 @@
 
 struct item {
     struct message *m;
+    UT_hash_handle hh; /* beside `m`: a look-up touches one line of memory, and most of them find it cold */
     unsigned pins;
     bool fresh;        /* not durable yet for the first time */
     uint64_t put_upid; /* fresh: the send it was stored with; 0 none */
@@ -40,7 +41,6 @@ struct item {
     bool leaving;               /* unpinned and to be forgotten once no look-up under way can bring an old copy back */
     uint64_t leaves_after;      /* the last look-up that could */
     struct item *older, *newer; /* order of use, or of leaving; unpinned items only */
-    UT_hash_handle hh;
 };
 
 struct book;

@@ -46,6 +46,12 @@ void http_params_finish(struct http_params *p)
     http_params_init(p);
 }
 
+/* Most names asked for are not there; this tells for nearly all of them without a look at the names. */
+static uint64_t kind_of(const char *name, size_t len)
+{
+    return UINT64_C(1) << (((unsigned char)name[0] * 7 + len) & 63);
+}
+
 static char *take_bytes(struct http_params *p, size_t size)
 {
     struct http_params_block *block = p->blocks;
@@ -102,6 +108,7 @@ static int add(struct http_params *p, const char *name, size_t name_len, const c
     if (err != 0)
         return err;
     put_text(param->name, name, name_len);
+    p->kinds |= kind_of(param->name, name_len);
     put_text(param->value, value, len);
     return 0;
 }
@@ -127,6 +134,8 @@ const struct http_param *http_params_find(const struct http_params *p, const cha
 {
     size_t len = strlen(name);
 
+    if ((p->kinds & kind_of(name, len)) == 0)
+        return NULL;
     for (size_t i = 0; i < p->count; i++) {
         if (p->at[i].name_len == len && memcmp(p->at[i].name, name, len) == 0)
             return &p->at[i];
@@ -200,6 +209,7 @@ int http_params_read_form(struct http_params *p, const char *text, size_t len)
             return err;
         decode(text, name_len, param->name);
         param->name_len = strlen(param->name);
+        p->kinds |= kind_of(param->name, param->name_len);
         param->len = decode(pair_end - value_len, value_len, param->value);
         text = pair_end < end ? pair_end + 1 : end;
     }

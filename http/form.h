@@ -7,6 +7,7 @@
 #define HTTP_FORM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -25,6 +26,7 @@ struct http_params_block; /* names and values of several parameters */
 struct http_params {
     struct http_param *at;
     size_t count;
+    uint64_t kinds;                   /* one bit for the length and first letter of each name */
     struct http_params_block *blocks; /* newest first */
 };
 
