@@ -507,6 +507,16 @@ static int by_id(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+/* What a callback has brought already is a repeat, and so it is counted. */
+static void on_answer_kept(void *owner, uint64_t cookie, int err)
+{
+    struct gateway *gw = owner;
+
+    UNUSED(cookie);
+    if (err == 0 || err == ERR_EXISTS)
+        meters_count(gw->meters.callbacks, "incoming", err == 0 ? "polled" : "repeat");
+}
+
 /* Stores all, then moves the cursor: the store keeps the order, so no crash can leave a gap. */
 static void take_answers(struct poll *poll, struct smsc_answers_reply *reply)
 {
@@ -530,12 +540,11 @@ static void take_answers(struct poll *poll, struct smsc_answers_reply *reply)
 
         /* what came before this gateway ever ran belongs to whoever was there before */
         bool old = first && received_s != 0 && received_s < started_s - 60;
-        int err = old ? 0 : incoming_take(gw, &in, STORE_KEEP, (struct store_done){ 0 });
+        int err = old ? 0 : incoming_take(gw, &in, STORE_KEEP, (struct store_done){ on_answer_kept, gw, 0 });
         if (err != 0) {
             log_error("incoming messages not stored: asked for again", "upstream=%s error=%s", up->name, err_name(err));
             break;
         }
-        meters_count(gw->meters.callbacks, "incoming", "polled");
         if (id > cursor)
             cursor = id;
     }

@@ -136,6 +136,12 @@ test('callbacks and polls together: each event once', async (t) => {
   const asked = (await world.simulator.accepted()).requests;
   await until('two more polls', async () => (await world.simulator.accepted()).requests >= asked + 2);
   assert.equal(esme.delivered.length, 221);
+  const metrics = (await world.gateway.admin('GET', '/metrics')).text;
+  const counted = (name) => [...metrics.matchAll(new RegExp(`^smppbridge_${name}\\{(.*)\\} (\\d+)$`, 'gm'))];
+  const sum = (name, labels) => counted(name).filter(([, l]) => labels.test(l)).reduce((n, [, , value]) => n + Number(value), 0);
+  assert.equal(sum('messages_total', /system_id="demo".*state="DELIVRD"/), 200, 'each message ends once');
+  assert.equal(sum('receipts_total', /system_id="demo"/), 200);
+  assert.equal(sum('callbacks_total', /kind="incoming",outcome="(stored|polled)"/) + sum('callbacks_total', /kind="waitcall",outcome="stored"/), 21, 'each event is taken once');
   await esme.close();
 });
 
