@@ -14,7 +14,14 @@
 
 #include "gateway/internal.h"
 
-enum { ADMIN_ARGS = 2, ADMIN_LOGINS = 32, ADMIN_LISTENERS = 16, ADMIN_BODY_MAX = 1 << 20, ADMIN_REPLY_MAX = 64 << 20, ADMIN_HISTORY = 300 };
+enum {
+    ADMIN_ARGS = 2,
+    ADMIN_LOGINS = 32,
+    ADMIN_LISTENERS = 16,
+    ADMIN_BODY_MAX = 1 << 20,
+    ADMIN_REPLY_MAX = 64 << 20,
+    ADMIN_HISTORY = 300
+};
 
 struct admin_login { /* a browser that has shown the token */
     char key[65];

@@ -638,14 +638,10 @@ static void a_reload_knows_what_it_cannot_do(void **state)
         read_good("{" ESMES ",'upstreams':[{'name':'b','api_key':'k'},{'login':'alex','password':'9','connections':3}],"
                   "'smpp':{'listen':['127.0.0.1:9']},'store':{'url':'memory:'},'callbacks':{'hash':'none'}}");
     cfg_restart_needed(now, then, &out);
-    assert_string_equal(
-        "smpp.listen\ncallbacks[0] (added)\nstore.url\n",
-        buf_text(&out));
+    assert_string_equal("smpp.listen\ncallbacks[0] (added)\nstore.url\n", buf_text(&out));
     buf_clear(&out);
     cfg_restart_needed(then, now, &out);
-    assert_string_equal(
-        "smpp.listen\ncallbacks[0] (removed)\nstore.url\n",
-        buf_text(&out));
+    assert_string_equal("smpp.listen\ncallbacks[0] (removed)\nstore.url\n", buf_text(&out));
     cfg_destroy(now);
     cfg_destroy(then);
     buf_finish(&out);
