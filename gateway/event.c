@@ -239,6 +239,7 @@ static void handle_incoming(struct event *ev)
                            .to = e->to,
                            .text = e->mes,
                            .sms_id = e->sms_id,
+                           .upstream = upstream_named(ev->gw, upstream_of(ev)),
                            .lab = ev->lab,
                            .call = e->kind == SMSC_EVENT_WAITCALL,
                            .ts_s = e->ts,

@@ -13,12 +13,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REROUTE_AT_ONCE = 256, PARTS_MAX = 255, TLV_HEAD_BYTES = 4, TEXT_LEAST = 254 };
+enum {
+    REROUTE_AT_ONCE = 256,
+    PARTS_MAX = 255,
+    TLV_HEAD_BYTES = 4,
+    TEXT_LEAST = 254,
+    OWNER_BYTES = 62,
+    KEY_BYTES = 121 /* store_once takes 120 */
+};
 
 struct intake { /* one incoming event between its arrival and its commit */
     struct gateway *gw;
     struct store_done done;
     unsigned flags;
+    char key[KEY_BYTES];
     struct incoming in; /* strings stand behind the struct */
     struct message_text tlvs;
     bool divides;   /* parts of a message that is stored already: they go to the front of the line */
@@ -26,6 +34,39 @@ struct intake { /* one incoming event between its arrival and its commit */
     uint64_t ids[PARTS_MAX];
     unsigned count;
 };
+
+/* Whose ids these are: two accounts of the aggregator, or one login at two of its sisters, may use the same. Reserve hosts
+ * (www2...) are the same service; upstreams that share a login share its messages. */
+static void owner_of(const struct incoming *in, char out[OWNER_BYTES])
+{
+    const struct cfg_upstream *cfg = in->upstream == NULL ? NULL : in->upstream->cfg;
+
+    out[0] = '\0';
+    if (cfg == NULL)
+        return;
+    const char *host = strstr(cfg->urls[0], "://");
+    host = host == NULL ? cfg->urls[0] : host + 3;
+    if (strncasecmp(host, "www", 3) == 0) {
+        const char *rest = host + 3 + strspn(host + 3, "0123456789");
+        if (*rest == '.')
+            host = rest + 1;
+    }
+    size_t len = strcspn(host, ":/");
+    snprintf(out, OWNER_BYTES, "%.*s/%.30s", (int)(len < 30 ? len : 30), host,
+             cfg->login[0] != '\0' ? cfg->login : cfg->name);
+}
+
+static void key_of(const struct incoming *in, char out[KEY_BYTES])
+{
+    const char *phone = in->phone[0] == '+' ? in->phone + 1 : in->phone;
+    char owner[OWNER_BYTES];
+
+    owner_of(in, owner);
+    if (in->call)
+        snprintf(out, KEY_BYTES, "call:%s:%.20s:%lld", owner, phone, (long long)in->ts_s);
+    else
+        snprintf(out, KEY_BYTES, "mo:%s:%.54s", owner, in->id);
+}
 
 static const char *place(char **at, const char *text)
 {
@@ -50,7 +91,9 @@ static struct intake *intake_create(struct gateway *gw, const struct incoming *i
     intake->gw = gw;
     intake->done = done;
     intake->flags = flags;
+    key_of(in, intake->key);
     intake->in = *in;
+    intake->in.upstream = NULL; /* a reload may take it */
     intake->in.id = place(&at, in->id);
     intake->in.phone = place(&at, in->phone);
     intake->in.to = place(&at, in->to);
@@ -191,16 +234,6 @@ static void forget_parts(struct intake *intake)
     intake->count = 0;
 }
 
-static void key_of(const struct incoming *in, char out[120])
-{
-    const char *phone = in->phone[0] == '+' ? in->phone + 1 : in->phone;
-
-    if (in->call)
-        snprintf(out, 120, "call:%.60s:%lld", phone, (long long)in->ts_s);
-    else
-        snprintf(out, 120, "mo:%.100s", in->id);
-}
-
 static struct size measure(const struct account *account, const struct intake *intake, uint8_t *out_data_coding)
 {
     const struct incoming *in = &intake->in;
@@ -228,7 +261,6 @@ static int store_for(struct intake *intake, struct account *account)
     struct gateway *gw = intake->gw;
     uint8_t data_coding;
     struct size size = measure(account, intake, &data_coding);
-    char key[120];
     struct message facts = {
         .accepted_ms = clock_wall_ms(),
         .kind = MESSAGE_MO,
@@ -253,8 +285,7 @@ static int store_for(struct intake *intake, struct account *account)
 
     if (parts) /* all of them or none: nothing but a store twice over its ceiling refuses these */
         intake->flags |= STORE_KEEP;
-    key_of(in, key);
-    int err = store_once(gw->store, key, intake->flags, (struct store_done){ 0 });
+    int err = store_once(gw->store, intake->key, intake->flags, (struct store_done){ 0 });
     if (err != 0)
         return err;
     err = parts ? store_parts(intake, &facts, size.alphabet) : ERR_RANGE;

@@ -485,11 +485,12 @@ void report_polled(struct gateway *gw, struct item *item, const struct smsc_stat
 /* incoming.c */
 struct incoming { /* what a subscriber sent or did; views */
     const char *id, *phone, *to, *text;
-    const char *sms_id;     /* the send it answers, "" none */
-    bool lab;               /* from the simulated network of lab accounts */
-    bool call;              /* the confirming call: no id, text "[waitcall]" */
-    int64_t ts_s;           /* of the call, or when it was received; 0 unknown */
-    const struct buf *told; /* mapped parameters as TLVs, extra.h; NULL none */
+    const char *sms_id;              /* the send it answers, "" none */
+    const struct upstream *upstream; /* the aggregator's account it came through; NULL: not configured any more */
+    bool lab;                        /* from the simulated network of lab accounts */
+    bool call;                       /* the confirming call: no id, text "[waitcall]" */
+    int64_t ts_s;                    /* of the call, or when it was received; 0 unknown */
+    const struct buf *told;          /* mapped parameters as TLVs, extra.h; NULL none */
 };
 /* Routes and stores it once for ever. `done`: 0 stored, ERR_EXISTS known already, else not stored. Calls back later, never
  * from inside. Returns 0, ERR_NOMEM or the store's refusal. Without sms_id the store is called before this returns, so

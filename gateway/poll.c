@@ -535,6 +535,7 @@ static void take_answers(struct poll *poll, struct smsc_answers_reply *reply)
                                .to = a->to_phone,
                                .text = a->message,
                                .sms_id = "",
+                               .upstream = up,
                                .call = strcmp(a->message, "[waitcall]") == 0 && received_s != 0,
                                .ts_s = received_s };
 

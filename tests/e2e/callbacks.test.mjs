@@ -202,6 +202,33 @@ test('a listener speaks for its own upstream account and for no other', async (t
   await sender.close();
 });
 
+test('incoming messages of several aggregator accounts may share an id; of one account only once', async (t) => {
+  const simulator = await new Simulator().start();
+  const gateway = await new Gateway().prepare();
+  const ports = [gateway.callbackPort, await freePort(), await freePort()];
+  const logins = ['alex', 'maria', 'alex']; // the third is the first account by another name
+  const names = ['smsc', 'other', 'again'];
+  gateway.overrides = {
+    upstreams: names.map((name, i) => ({ name, urls: [simulator.url], login: logins[i], password: '123' })),
+    callbacks: ports.map((port, i) => ({ listen: [`127.0.0.1:${port}`], upstream: names[i], hash: 'none' })),
+    incoming: [{ to: '*', system_id: 'demo' }],
+  };
+  await gateway.start(simulator.url);
+  t.after(async () => {
+    await gateway.stop();
+    await simulator.kill();
+    gateway.clean();
+  });
+  const receiver = new Esme().connect(gateway.port);
+  await receiver.bind();
+  const told = (i, mes, id = '77') => callBack(`http://127.0.0.1:${ports[i]}/smsc/callback`, { id, phone: '79161112233', mes, to: '7903' });
+  for (const i of [0, 1, 2, 0, 1]) assert.equal(await told(i, `by ${logins[i]}`), 200);
+  assert.equal(await told(0, 'marker', '78'), 200);
+  await receiver.delivery((pdu) => textOf(pdu) === 'marker');
+  assert.deepEqual(receiver.delivered.map(textOf).sort(), ['by alex', 'by maria', 'marker']);
+  await receiver.close();
+});
+
 test('a callback answered 200 is kept: killed at once, its receipt comes after the restart', async (t) => {
   const kept = await startWorld();
   t.after(() => kept.end());
