@@ -11,9 +11,9 @@
 #include "gateway/internal.h"
 
 enum {
-    OWN = 48,         /* the store with a backup under way, the loop, the log, name look-ups, files being read */
-    PER_LISTENER = 5, /* an HTTP listener's own */
-    LAB = 64,         /* the simulated network of lab accounts */
+    OWN = 48,              /* the store with a backup under way, the loop, the log, name look-ups, files being read */
+    PER_LISTENER = 5 + 16, /* an HTTP listener's own, and connections that linger [http/linger.c] */
+    LAB = 64,              /* the simulated network of lab accounts */
     HTTP_MOST = 1000,
     HTTP_LEAST = 4,
     SMPP_LEAST = 8,

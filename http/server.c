@@ -15,13 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/net.h"
-#include "http/server_head.h"
+#include "http/linger.h"
 #include "http/listening.h"
+#include "http/server_head.h"
 
 enum {
     DEFAULT_MAX_BODY_BYTES = 64 << 10,
@@ -79,6 +81,7 @@ struct http_stream {
 /* One TCP connection: MHD's socket context. */
 struct peer {
     char text[NET_TEXT_SIZE];
+    bool is_cut_short; /* answered before all of its request has been read */
 };
 
 struct http_server {
@@ -101,6 +104,7 @@ struct http_server {
     size_t max_body_bytes;
     unsigned timeout_s;
     struct net_list allow;
+    struct lingers lingers;
     struct http_exchange exchanges; /* head of a ring: all that live */
     struct http_exchange *pool;
     char *certificate, *key;
@@ -351,6 +355,31 @@ static void on_completed(void *owner, struct MHD_Connection *connection, void **
         exchange_give_back(x);
 }
 
+static struct peer *peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info == NULL ? NULL : info->socket_context;
+}
+
+static int fd_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    return info == NULL ? -1 : info->connect_fd;
+}
+
+/* MHD is about to close: with input unread that would be a reset, and the answer before it lost on its way. */
+static void part(struct http_server *s, struct MHD_Connection *connection, const struct peer *peer)
+{
+    int fd = fd_of(connection), unread = 0;
+
+    if (s->closing || fd < 0)
+        return;
+    if ((peer != NULL && peer->is_cut_short) || (ioctl(fd, FIONREAD, &unread) == 0 && unread > 0))
+        linger_on(&s->lingers, fd);
+}
+
 static void on_connection(void *owner, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
@@ -365,6 +394,7 @@ static void on_connection(void *owner, struct MHD_Connection *connection, void *
         *context = peer;
         s->is_full = ++s->connections >= s->max_connections;
     } else {
+        part(s, connection, *context);
         free(*context);
         *context = NULL;
         s->connections--;
@@ -375,13 +405,32 @@ static void on_connection(void *owner, struct MHD_Connection *connection, void *
 
 static const char *peer_text(struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    const struct peer *peer = info == NULL ? NULL : info->socket_context;
+    const struct peer *peer = peer_of(connection);
 
     return peer == NULL ? "?" : peer->text;
 }
 
 /* ---- what MHD lets through ---- */
+
+static void cut_short(struct http_exchange *x)
+{
+    struct peer *peer = peer_of(x->connection);
+
+    if (peer != NULL)
+        peer->is_cut_short = true;
+}
+
+/* The body has no end: MHD takes no answer within it. Under TLS bytes of our own would only break the record. */
+static enum MHD_Result give_up(struct http_exchange *x)
+{
+    static const char answer[] = "HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain\r\n"
+                                 "Content-Length: 15\r\nConnection: close\r\n\r\nbody too large\n";
+    int fd = fd_of(x->connection);
+
+    if (fd >= 0 && !x->server->is_tls && send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+        cut_short(x);
+    return MHD_NO;
+}
 
 static enum MHD_Result refuse(struct http_exchange *x, unsigned status, const char *text)
 {
@@ -439,12 +488,11 @@ static enum MHD_Result give_answer(struct http_exchange *x)
     enum MHD_Result queued;
 
     if (x->is_aborted) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        int fd = fd_of(x->connection);
 
         /* Under TLS bytes of our own would only break the record: then nothing at all is sent. */
-        if (x->raw.len > 0 && info != NULL && !x->server->is_tls &&
-            send(info->connect_fd, x->raw.data, x->raw.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        if (x->raw.len > 0 && fd >= 0 && !x->server->is_tls &&
+            send(fd, x->raw.data, x->raw.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
             buf_clear(&x->raw); /* the peer has gone: as good as aborted */
         return MHD_NO;
     }
@@ -475,7 +523,10 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
         x->is_seen = true;
         if (s->read_rate != NULL)
             x->slow_rate = s->read_rate(s->owner);
-        return status == 0 ? MHD_YES : refuse(x, status, text);
+        if (status == 0)
+            return MHD_YES;
+        cut_short(x); /* there may be a body */
+        return refuse(x, status, text);
     }
     if (*upload_len > 0) {
         size_t take = slow_share(x, *upload_len), left = *upload_len - take;
@@ -490,7 +541,7 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
         if (x->is_too_large) {
             x->discarded += take;
             if (x->discarded > DISCARD_BYTES_MAX)
-                return MHD_NO;
+                return give_up(x);
         }
         if (take > 0 && left > 0)
             slow_suspend(x); /* what is left is shown again when it goes on */
@@ -852,6 +903,7 @@ int http_server_create(uv_loop_t *loop, const struct http_server_opts *opts, htt
     uv_timer_init(loop, &s->slow);
     s->poll.data = s->timer.data = s->idle.data = s->slow.data = s;
     s->handles = 4;
+    s->lingers.loop = loop;
     uv_poll_start(&s->poll, UV_READABLE, on_ready);
     *out = s;
     *out_port = port;
@@ -898,6 +950,7 @@ static void on_handle_closed(uv_handle_t *handle)
 static void stop_daemon(struct http_server *s)
 {
     uv_poll_stop(&s->poll);
+    linger_end_all(&s->lingers);
     http_server_quiesce(s); /* takes the socket from MHD, which must not shut down what others may hold too */
     /* MHD ends the process when it is stopped with suspended connections */
     for (struct http_exchange *x = s->exchanges.next; x != &s->exchanges; x = x->next) {

@@ -321,6 +321,96 @@ static void large_bodies_are_refused_unread(void **state)
     stop();
 }
 
+/* A client that sends all of its body before it reads, as most do: blocking, in a thread of its own. */
+struct blunt {
+    const char *head;
+    size_t body_bytes;
+    char answer[4096];
+    size_t answer_len;
+    bool was_reset;
+    uv_async_t over;
+};
+
+static void send_all_then_read(void *owner)
+{
+    struct blunt *b = owner;
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    static const char body[65536];
+    ssize_t n = connect(fd, (struct sockaddr *)&to, sizeof to) == 0 ? 1 : -1;
+
+    if (n > 0)
+        n = send(fd, b->head, strlen(b->head), MSG_NOSIGNAL);
+    for (size_t sent = 0; n > 0 && sent < b->body_bytes; sent += (size_t)n)
+        n = send(fd, body, sizeof body, MSG_NOSIGNAL);
+    while (n > 0 && b->answer_len < sizeof b->answer - 1) {
+        n = recv(fd, b->answer + b->answer_len, sizeof b->answer - 1 - b->answer_len, 0);
+        b->answer_len += n > 0 ? (size_t)n : 0;
+    }
+    b->was_reset = n < 0;
+    close(fd);
+    uv_async_send(&b->over);
+}
+
+static void on_over(uv_async_t *over)
+{
+    uv_close((uv_handle_t *)over, NULL);
+}
+
+static void refusal_reaches_a_peer_that_is_still_sending(void **state)
+{
+    static const struct {
+        const char *head;
+        size_t body_bytes;
+        int status;
+    } cases[] = {
+        { "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8388608\r\n\r\n", 8 << 20, 413 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n7fffffff\r\n", 8 << 20, 413 },
+        { "POST / HTTP/1.1\r\nHost: h\r\nX: 1\r\n folded\r\nContent-Length: 8388608\r\n\r\n", 8 << 20, 400 },
+    };
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct blunt b = { .head = cases[i].head, .body_bytes = cases[i].body_bytes };
+        uv_thread_t thread;
+        int status = 0;
+
+        start_with((struct http_server_opts){ .max_body_bytes = 1000 }, answer_at_once);
+        assert_int_equal(0, uv_async_init(&loop, &b.over, on_over));
+        assert_int_equal(0, uv_thread_create(&thread, send_all_then_read, &b));
+        while (!uv_is_closing((uv_handle_t *)&b.over))
+            uv_run(&loop, UV_RUN_ONCE);
+        uv_thread_join(&thread);
+        sscanf(b.answer, "HTTP/1.1 %d", &status);
+        assert_int_equal(cases[i].status, status);
+        assert_false(b.was_reset);
+        stop();
+    }
+    assert_int_equal(0, handled);
+}
+
+/* Stopped while peers linger: nothing is left in the loop. */
+static void stop_does_not_wait_for_peers_that_linger(void **state)
+{
+    struct peer p = { 0 };
+
+    UNUSED(state);
+    start_with((struct http_server_opts){ .max_body_bytes = 1000 }, answer_at_once);
+    dial(&p);
+    SAY(&p, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n");
+    assert_true(hear(&p, "HTTP/1.1 413", 1));
+    while (!p.is_ended) /* the end of the stream, while our side stays open */
+        uv_run(&loop, UV_RUN_ONCE);
+    http_server_destroy(server);
+    hang_up(&p);
+    while (uv_run(&loop, UV_RUN_DEFAULT) != 0)
+        ;
+    assert_int_equal(0, uv_loop_close(&loop));
+    server = NULL;
+}
+
 static void live_limits_hold_for_the_next_request(void **state)
 {
     static const char *const nobody[] = { "10.0.0.0/8", "::/0", NULL };
@@ -737,6 +827,8 @@ int main(void)
         cmocka_unit_test(chunked_bodies_are_taken),
         cmocka_unit_test(malformed_requests_are_refused),
         cmocka_unit_test(large_bodies_are_refused_unread),
+        cmocka_unit_test(refusal_reaches_a_peer_that_is_still_sending),
+        cmocka_unit_test(stop_does_not_wait_for_peers_that_linger),
         cmocka_unit_test(live_limits_hold_for_the_next_request),
         cmocka_unit_test(answers_may_come_later),
         cmocka_unit_test(answer_from_a_timer_wakes_the_loop),
