@@ -505,10 +505,12 @@ void deliver_on_end(void *owner, const struct smpp_session_info *session, uint64
         log_info("delivery unanswered when its session ended: it may arrive twice", "sys=%s msg=%llu",
                  account->system_id, (unsigned long long)cookie);
         put_back(account, cookie);
+        gw->pump_deliveries = true; /* not before all are back: they come the newest first */
         break;
     }
     book_unpin(gw->book, item);
-    deliver_pump(account);
+    if (how != SMPP_DELIVER_LOST)
+        deliver_pump(account);
 }
 
 /* --- ceilings and operators ----------------------------------------------------------------------------------------- */

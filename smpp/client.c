@@ -330,7 +330,7 @@ static void on_closed(struct smpp_link *link)
     struct smpp_client *c = CLIENT_OF(link, link);
     uint64_t cookie;
 
-    while (!c->destroyed && smpp_window_take_any(&c->window, &cookie))
+    while (!c->destroyed && smpp_window_take_newest(&c->window, &cookie))
         c->ops->on_response(c->owner, cookie, SMPP_DELIVER_LOST, 0, NULL);
     if (!c->destroyed)
         c->ops->on_closed(c->owner, c->why);

@@ -224,7 +224,7 @@ void smpp_session_end(struct smpp_session *s, const char *why)
     smpp_alarm_set(s->server->turn, &s->alarm, UINT64_MAX);
     smpp_server_release(s->server, s);
     smpp_link_close(&s->link);
-    while (smpp_window_take_any(&s->window, &cookie))
+    while (smpp_window_take_newest(&s->window, &cookie))
         deliver_ended(s, cookie, SMPP_DELIVER_LOST, 0);
 }
 

@@ -118,13 +118,15 @@ bool smpp_window_take_due(struct smpp_window *w, uint64_t now_ms, uint64_t *out_
     return false;
 }
 
-bool smpp_window_take_any(struct smpp_window *w, uint64_t *out_cookie)
+bool smpp_window_take_newest(struct smpp_window *w, uint64_t *out_cookie)
 {
     if (w->count == 0)
         return false;
     for (uint32_t i = 0; i <= w->mask; i++) {
-        if (w->slots[i].sequence != 0) {
-            free_place(w, &w->slots[i], out_cookie);
+        struct smpp_window_slot *slot = &w->slots[(w->last - i) & w->mask];
+
+        if (slot->sequence != 0) {
+            free_place(w, slot, out_cookie);
             return true;
         }
     }

@@ -29,7 +29,7 @@ struct smpp_window {
 
 /* `limit`: 1..SMPP_WINDOW_MAX. */
 void smpp_window_init(struct smpp_window *w, uint32_t limit);
-/* Frees; what is still inside is forgotten: take it out first with smpp_window_take_any. */
+/* Frees; what is still inside is forgotten: take it out first with smpp_window_take_newest. */
 void smpp_window_finish(struct smpp_window *w);
 /* A new limit for an empty window; sequence numbers go on. */
 void smpp_window_limit(struct smpp_window *w, uint32_t limit);
@@ -42,8 +42,9 @@ int smpp_window_add(struct smpp_window *w, uint64_t deadline_ms, uint64_t cookie
 bool smpp_window_answer(struct smpp_window *w, uint32_t sequence, uint64_t *out_cookie);
 /* Takes one request whose deadline has come; call it until it says false. */
 bool smpp_window_take_due(struct smpp_window *w, uint64_t now_ms, uint64_t *out_cookie);
-/* Takes any request; call it until it says false (the connection has ended). */
-bool smpp_window_take_any(struct smpp_window *w, uint64_t *out_cookie);
+/* Takes the request added last, so that each may be put back in front of the one before; call it until it says false (the
+ * connection has ended). One that was passed by a whole round of numbers may come among younger ones. */
+bool smpp_window_take_newest(struct smpp_window *w, uint64_t *out_cookie);
 
 static inline uint32_t smpp_window_room(const struct smpp_window *w)
 {

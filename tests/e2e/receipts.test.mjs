@@ -229,7 +229,7 @@ test('no answer: another session gets the receipt; a session that never answers 
   await other.close();
 });
 
-test('receipts in flight when a session breaks come back for the next bind', async () => {
+test('receipts in flight when a session breaks come back for the next bind, in the order they had', async () => {
   const silent = await choosy('demo', () => {});
   const ids = await Promise.all(Array.from({ length: 5 }, () => submitOne(silent)));
   for (const id of ids) await got(silent, id);
@@ -237,8 +237,19 @@ test('receipts in flight when a session breaks come back for the next bind', asy
   await silent.closed;
   const next = await bind('demo');
   for (const id of ids) await got(next, id);
-  assert.equal(next.delivered.length, 5);
+  assert.deepEqual(next.delivered.map((pdu) => receiptOf(pdu).id), silent.seen.map((pdu) => receiptOf(pdu).id));
   await next.close();
+});
+
+test('and for another bind that is there, in the same order', async () => {
+  const silent = await choosy('demo', () => {});
+  const ids = await Promise.all(Array.from({ length: 5 }, () => submitOne(silent)));
+  for (const id of ids) await got(silent, id);
+  const other = await bind('demo', 'bind_receiver');
+  silent.session.socket.destroy();
+  for (const id of ids) await got(other, id);
+  assert.deepEqual(other.delivered.map((pdu) => receiptOf(pdu).id), silent.seen.map((pdu) => receiptOf(pdu).id));
+  await other.close();
 });
 
 test('held receipts: the newest receipt_max stay', async () => {

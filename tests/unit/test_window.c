@@ -41,9 +41,9 @@ static void each_request_is_handed_back_once(void **state)
     assert_false(smpp_window_answer(&w, a + 4, &cookie)); /* the same place, another number */
     assert_false(smpp_window_answer(&w, 0x80000000u + a, &cookie));
     assert_int_equal(1, smpp_window_room(&w));
-    assert_true(smpp_window_take_any(&w, &cookie));
-    assert_true(smpp_window_take_any(&w, &cookie));
-    assert_false(smpp_window_take_any(&w, &cookie));
+    assert_true(smpp_window_take_newest(&w, &cookie));
+    assert_true(smpp_window_take_newest(&w, &cookie));
+    assert_false(smpp_window_take_newest(&w, &cookie));
     smpp_window_finish(&w);
 }
 
@@ -64,8 +64,26 @@ static void numbers_wrap_and_skip_those_in_use(void **state)
     assert_true(smpp_window_answer(&w, 0x7FFFFFFF, &cookie));
     assert_int_equal(1, cookie);
     assert_int_equal(7, add(&w, 1, 5));
-    while (smpp_window_take_any(&w, &cookie))
+    while (smpp_window_take_newest(&w, &cookie))
         ;
+    smpp_window_finish(&w);
+}
+
+static void the_newest_is_taken_first(void **state)
+{
+    struct smpp_window w;
+    uint64_t cookie;
+
+    (void)state;
+    smpp_window_init(&w, 6); /* eight places: 6 7 8 9 10 11 go over their end */
+    w.last = 5;
+    for (uint32_t sequence = 6; sequence <= 11; sequence++)
+        assert_int_equal(sequence, add(&w, 1, sequence));
+    for (uint32_t sequence = 11; sequence >= 6; sequence--) {
+        assert_true(smpp_window_take_newest(&w, &cookie));
+        assert_int_equal(sequence, cookie);
+    }
+    assert_false(smpp_window_take_newest(&w, &cookie));
     smpp_window_finish(&w);
 }
 
@@ -132,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_request_is_handed_back_once),
         cmocka_unit_test(numbers_wrap_and_skip_those_in_use),
+        cmocka_unit_test(the_newest_is_taken_first),
         cmocka_unit_test(a_stuck_request_does_not_stop_the_others),
         cmocka_unit_test(the_due_are_found_and_the_others_stay),
         cmocka_unit_test(no_memory_before_the_first_request),
