@@ -24,10 +24,8 @@ static int parse_unit(const char *text, const struct unit *units, size_t count, 
 {
     char *end;
 
-    if (text[0] < '0' || text[0] > '9' || text[strspn(text, "0123456789.")] == 'e')
+    if (text[0] < '0' || text[0] > '9' || strpbrk(text, "eExX") != NULL)
         return ERR_SYNTAX; /* strtod alone would take signs, exponents, "0x1p3" and "inf" */
-    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
-        return ERR_SYNTAX;
     double number = strtod(text, &end);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(end, units[i].name) != 0)

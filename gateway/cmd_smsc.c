@@ -50,15 +50,15 @@ static void methods_help(FILE *to)
                 "Asks the upstream account. Methods:\n");
     for (size_t i = 0; i < count; i++)
         fprintf(to, "  %-10s %s\n", all[i].name, all[i].help);
-    fprintf(to,
-            "\nOptions:\n"
-            "  -c FILE          configuration (" DEFAULT_FILE " when it is there)\n"
-            "  --upstream NAME  which one; else the first\n"
-            "  --url URL        administration API of the running gateway; else as configured, or " DEFAULT_ADMIN "\n"
-            "  --token TEXT     its token; else as configured, or $SMPPBRIDGE_TOKEN\n"
-            "  --direct         ask the aggregator itself, not the running gateway\n"
-            "  --json           the reply as JSON instead of a table\n\n"
-            "smppbridge smsc METHOD --help names its parameters.\n");
+    fprintf(to, "\nOptions:\n"
+                "  -c FILE          configuration (" DEFAULT_FILE " when it is there)\n"
+                "  --upstream NAME  which one; else the first\n"
+                "  --url URL        administration API of the running gateway; else $SMPPBRIDGE_URL, as configured, "
+                "or " DEFAULT_ADMIN "\n"
+                "  --token TEXT     its token; else $SMPPBRIDGE_TOKEN, or as configured\n"
+                "  --direct         ask the aggregator itself, not the running gateway\n"
+                "  --json           the reply as JSON instead of a table\n\n"
+                "smppbridge smsc METHOD --help names its parameters.\n");
 }
 
 static void method_help(const struct account_method *m)
@@ -319,16 +319,26 @@ static void ask_next(struct job *job)
     }
 }
 
-/* The address of the gateway's administration as a client reaches it. */
+static const char *from_environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* The address of the gateway's administration as a client reaches it: given, from the environment, as configured, in
+ * this order, as of the other commands (cmd_admin.c). */
 static int find_admin(struct job *job, char url[URL_BYTES])
 {
     const struct cfg_admin *cfg = job->config == NULL ? NULL : &job->config->admin;
     const char *listen = cfg == NULL || cfg->listen == NULL ? NULL : cfg->listen[0];
 
+    if (job->token == NULL)
+        job->token = from_environment("SMPPBRIDGE_TOKEN");
     if (job->token == NULL && cfg != NULL)
         job->token = cfg->token;
-    if (job->token == NULL || job->token[0] == '\0')
-        job->token = getenv("SMPPBRIDGE_TOKEN");
+    if (job->admin == NULL)
+        job->admin = from_environment("SMPPBRIDGE_URL");
     if (job->upstream == NULL)
         job->upstream = job->cfg != NULL ? job->cfg->name : "lab";
     if (job->admin != NULL)

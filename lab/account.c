@@ -25,6 +25,8 @@ bool lab_auth(const struct lab *lab, const char *login, const char *psw, const c
     const struct lab_behaviour *b = &lab->b;
     char hash[41];
 
+    if (lab->is_gone)
+        return false;
     if (same(apikey, b->api_key))
         return true;
     if (login[0] == '\0') /* the key in the place of the password: official client 3.8 */

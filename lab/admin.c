@@ -7,7 +7,7 @@
  *   GET  /lab/behaviour, PUT /lab/behaviour       settings (behaviour.c); a part is enough
  *   POST /lab/incoming {"phone","to","text","sms_id"}   a subscriber writes
  *   POST /lab/waitcall {"phone"}                        a subscriber makes the confirming call
- *   POST /lab/reset       forgets messages, counters, limits and blocks of all accounts; settings stay
+ *   POST /lab/reset       forgets messages, counters, limits and blocks of all accounts, and those of users.php; settings stay
  * With several accounts ?account=LOGIN says whose; without it the first one's.
  */
 #include "lab/send.h"
@@ -26,6 +26,13 @@ static void refuse(struct lab_reply *reply, int status, const char *why)
     buf_adds(&reply->body, "}\n");
 }
 
+static void string_member(struct buf *out, const char *name, const char *value)
+{
+    buf_addf(out, "\"%s\": ", name);
+    buf_add_json(out, value, strlen(value));
+    buf_adds(out, ", ");
+}
+
 static void accepted(struct lab *lab, struct buf *out)
 {
     const struct lab_messages *m = &lab->messages;
@@ -42,17 +49,13 @@ static void accepted(struct lab *lab, struct buf *out)
     for (int i = 1; i < 10; i++)
         buf_addf(out, "%s\"%d\": %llu", i == 1 ? "" : ", ", i, (unsigned long long)lab->n.by_error[i]);
     buf_adds(out, "}, \"duplicate_messages\": [");
-    for (size_t i = 0; i < m->duplicate_count; i++)
-        buf_addf(out, "%s{\"phone\": \"%s\", \"id\": \"%s\", \"times\": %u}", i == 0 ? "" : ", ",
-                 m->duplicates[i].phone, m->duplicates[i].id, m->duplicates[i].times);
+    for (size_t i = 0; i < m->duplicate_count; i++) {
+        buf_adds(out, i == 0 ? "{" : ", {");
+        string_member(out, "phone", m->duplicates[i].phone);
+        string_member(out, "id", m->duplicates[i].id);
+        buf_addf(out, "\"times\": %u}", m->duplicates[i].times);
+    }
     buf_adds(out, "]}\n");
-}
-
-static void string_member(struct buf *out, const char *name, const char *value)
-{
-    buf_addf(out, "\"%s\": ", name);
-    buf_add_json(out, value, strlen(value));
-    buf_adds(out, ", ");
 }
 
 static void extras_member(struct buf *out, const char *form)
@@ -150,7 +153,9 @@ static void somebody_calls_or_writes(struct lab *lab, const struct lab_request *
         err = call
                   ? lab_waitcall(lab, phone, request->now_ms)
                   : lab_incoming(lab, phone, to != NULL ? to : "", text, sms_id != NULL ? sms_id : "", request->now_ms);
-        if (err != 0)
+        if (err == ERR_RANGE)
+            refuse(reply, 400, "the text is longer than 128 KiB");
+        else if (err != 0)
             refuse(reply, 503, err_text(err));
         else
             buf_addf(&reply->body, "{\"id\": %llu}\n", (unsigned long long)lab->next_answer - 1);

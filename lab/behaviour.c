@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Keep every product and sum of money within 64 bits. */
+static const int64_t PRICE_MAX_E6 = 1000000000000;
+
 #define NUMBER(field, first, low, high, words)                                                                         \
     {                                                                                                                  \
 #field, offsetof(struct lab_behaviour, field), true, first, low, high, NULL, words                             \
@@ -156,13 +159,11 @@ static int set(struct lab_behaviour *b, const struct http_param *param, char why
             return 0;
         }
 
-        char *end;
-        double v = strcmp(param->value, "true") == 0    ? 1
-                   : strcmp(param->value, "false") == 0 ? 0
-                                                        : strtod(param->value, &end);
-        bool word = param->value[0] == 't' || param->value[0] == 'f';
+        bool yes = strcmp(param->value, "true") == 0, no = strcmp(param->value, "false") == 0;
+        char *end = NULL;
+        double v = yes ? 1 : no ? 0 : strtod(param->value, &end);
 
-        if ((!word && (end == param->value || *end != '\0')) || !isfinite(v) || v < row->low || v > row->high) {
+        if ((end != NULL && (end == param->value || *end != '\0')) || !isfinite(v) || v < row->low || v > row->high) {
             (void)snprintf(why, 256, "\"%s\" must be a number from %g to %g (%s)", row->name, row->low, row->high,
                            row->words);
             return ERR_RANGE;
@@ -187,9 +188,12 @@ int lab_behaviour_write(struct lab_behaviour *b, const char *json, size_t len, c
     for (size_t i = 0; err == 0 && i < params.count; i++)
         err = set(&copy, &params.at[i], why);
 
-    int64_t ignored;
-    if (err == 0 && (lab_money_read(copy.balance, &ignored) != 0 || lab_money_read(copy.price, &ignored) != 0)) {
-        (void)snprintf(why, 256, "\"balance\" and \"price\" must be decimal numbers as text");
+    int64_t balance, price;
+    if (err == 0 && (lab_money_read(copy.balance, &balance) != 0 || lab_money_read(copy.price, &price) != 0 ||
+                     balance > LAB_MONEY_MAX_E6 || balance < -LAB_MONEY_MAX_E6 || price < 0 || price > PRICE_MAX_E6)) {
+        (void)snprintf(why, 256,
+                       "\"balance\" and \"price\" must be decimal numbers as text, the balance up to a million million "
+                       "either way, the price from 0 to a million");
         err = ERR_RANGE;
     }
     if (err == 0 && (copy.delay_min_ms > copy.delay_max_ms || copy.latency_min_ms > copy.latency_max_ms)) {

@@ -2,6 +2,7 @@
 /* cmd_listen.c - `smppbridge listen`: binds as a receiver and prints each deliver_sm, one JSON object a line. */
 #include "lab/lab.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,9 +110,13 @@ static uint32_t on_deliver(void *owner, const struct smpp_pdu *pdu)
     }
     text_member(&line, pdu, text);
     buf_addf(&line, ", \"data_coding\": %u, \"esm_class\": %u}\n", pdu->sm.data_coding, pdu->sm.esm_class);
-    (void)fwrite(buf_text(&line), 1, line.len, stdout);
-    (void)fflush(stdout);
+    bool shown = !line.failed && fwrite(buf_text(&line), 1, line.len, stdout) == line.len && fflush(stdout) == 0;
     buf_finish(&line);
+    if (!shown) { /* a full disk, a pipe nobody reads any more */
+        (void)fprintf(stderr, "smppbridge listen: cannot write: %s\n", strerror(errno));
+        end(l, 1);
+        return STATUS_RX_T_APPN;
+    }
     if (++l->count == l->most)
         end(l, 0);
     return STATUS_ROK;
@@ -174,7 +179,8 @@ int lab_cmd_listen(int argc, char **argv)
     if (status != COMMAND_GO)
         return status;
     if (smpp_url_read(url, storage, &opts) != 0)
-        return usage_error(&help, "--url must look like smpp://id:password@host:port, got \"%s\"", url);
+        return usage_error(&help,
+                           "--url must look like smpp://id:password@host:port"); /* never shown: it has a password */
     if (!esme_bind_apply(&bind, &opts))
         return usage_error(&help, "--smpp-version must be 3.3, 3.4 or 5.0, got \"%s\"", bind.version);
     l = calloc(1, sizeof *l);

@@ -355,16 +355,22 @@ static void print_latency(const struct load *l, const char *name, const struct l
 
 static void print_tally(const char *name, const struct tally *t, bool json)
 {
+    struct buf quoted;
+
+    buf_init(&quoted, sizeof t->name * 8);
     if (json)
         (void)printf(", \"%s\": {", name);
     for (size_t i = 0; i < STATUSES_MAX && t[i].times > 0; i++) {
+        buf_clear(&quoted);
+        buf_add_json(&quoted, t[i].name, strlen(t[i].name)); /* a stat is what the server has written */
         if (json)
-            (void)printf("%s\"%s\": %llu", i == 0 ? "" : ", ", t[i].name, (unsigned long long)t[i].times);
+            (void)printf("%s%s: %llu", i == 0 ? "" : ", ", buf_text(&quoted), (unsigned long long)t[i].times);
         else
             (void)printf("%-9s %-28s %llu\n", name, t[i].name, (unsigned long long)t[i].times);
     }
     if (json)
         (void)printf("}");
+    buf_finish(&quoted);
 }
 
 static void print_result(const struct load *l)
@@ -475,7 +481,8 @@ int lab_cmd_load(int argc, char **argv)
     if (status != COMMAND_GO)
         return status;
     if (smpp_url_read(url, storage, &opts) != 0)
-        return usage_error(&help, "--url must look like smpp://id:password@host:port, got \"%s\"", url);
+        return usage_error(&help,
+                           "--url must look like smpp://id:password@host:port"); /* never shown: it has a password */
     if (to[0] == '\0' || strlen(to) >= 21 || strlen(from) >= 21)
         return usage_error(&help, "--to and --from have at most 20 characters, and --to at least one");
     if (!esme_bind_apply(&bind, &opts))

@@ -281,7 +281,8 @@ int lab_cmd_send(int argc, char **argv)
     if (strcmp(way, "payload") != 0 && strcmp(way, "udh") != 0 && strcmp(way, "sar") != 0)
         return usage_error(&help, "--long must be payload, udh or sar, got \"%s\"", way);
     if (smpp_url_read(url, storage, &opts) != 0)
-        return usage_error(&help, "--url must look like smpp://id:password@host:port, got \"%s\"", url);
+        return usage_error(&help,
+                           "--url must look like smpp://id:password@host:port"); /* never shown: it has a password */
     if (!esme_bind_apply(&bind, &opts))
         return usage_error(&help, "--smpp-version must be 3.3, 3.4 or 5.0, got \"%s\"", bind.version);
     s = calloc(1, sizeof *s);

@@ -69,18 +69,21 @@ int lab_add_account(struct lab *lab, const char *json, size_t len, char why[256]
     struct lab *added, **end = &lab->others;
     unsigned count = 1;
 
-    for (; *end != NULL; end = &(*end)->others)
+    for (; *end != NULL && !(*end)->is_gone; end = &(*end)->others)
         count++;
     if (count == LAB_ACCOUNTS_MAX) {
         (void)snprintf(why, 256, "more than %d accounts", LAB_ACCOUNTS_MAX);
         return ERR_FULL;
     }
-    added = lab_create(lab->seed, lab->messages.max, lab->on_event, lab->owner);
-    if (added == NULL)
-        return ERR_NOMEM;
-    added->first = lab->first;
+    added = *end;
+    if (added == NULL) {
+        added = lab_create(lab->seed, lab->messages.max, lab->on_event, lab->owner);
+        if (added == NULL)
+            return ERR_NOMEM;
+        added->first = lab->first;
+        added->next_answer = added->first_answer = lab->first_answer;
+    }
     added->b = lab->b;
-    added->next_answer = added->first_answer = lab->first_answer;
     added->balance_e6 = lab->balance_e6;
 
     int err = lab_settings_write(added, json, len, why);
@@ -89,9 +92,11 @@ int lab_add_account(struct lab *lab, const char *json, size_t len, char why[256]
         err = ERR_RANGE;
     }
     if (err != 0) {
-        lab_destroy(added);
+        if (*end == NULL)
+            lab_destroy(added);
         return err;
     }
+    added->is_user = added->is_gone = false;
     *end = added;
     return 0;
 }
@@ -100,7 +105,7 @@ struct lab *lab_account_named(struct lab *lab, const char *login)
 {
     struct lab *account = lab;
 
-    while (login[0] != '\0' && account != NULL && strcasecmp(account->b.login, login) != 0)
+    while (login[0] != '\0' && account != NULL && (account->is_gone || strcasecmp(account->b.login, login) != 0))
         account = account->others;
     return account;
 }
@@ -116,6 +121,8 @@ void lab_reset(struct lab *lab)
     memset(lab->phones, 0, sizeof *lab->phones * LAB_RATE_SETS * LAB_RATE_WAYS);
     memset(lab->addresses, 0, sizeof lab->addresses);
     memset(&lab->n, 0, sizeof lab->n);
+    memset(&lab->posts, 0, sizeof lab->posts);
+    lab->is_gone = lab->is_user;
     for (size_t i = 0; i < LAB_ANSWERS_MAX; i++) {
         free(lab->answers[i].text);
         lab->answers[i] = (struct lab_answer){ 0 };
@@ -149,7 +156,7 @@ int lab_settings_write(struct lab *lab, const char *json, size_t len, char why[2
     int err = lab_behaviour_write(&wanted, json, len, why);
 
     for (const struct lab *other = lab->first; err == 0 && other != NULL; other = other->others) {
-        if (other != lab && strcasecmp(other->b.login, wanted.login) == 0) {
+        if (other != lab && !other->is_gone && strcasecmp(other->b.login, wanted.login) == 0) {
             (void)snprintf(why, 256, "\"login\" is another account's: \"%.60s\"", wanted.login);
             err = ERR_EXISTS;
         }
@@ -319,6 +326,10 @@ static int add_answer(struct lab *lab, enum lab_event_kind kind, const char *pho
                       const char *sms_id, int64_t now_ms)
 {
     struct lab_answer *answer = &lab->answers[lab->next_answer % LAB_ANSWERS_MAX];
+
+    if (strlen(text) > LAB_ANSWER_TEXT_MAX)
+        return ERR_RANGE;
+
     char *copy = strdup(text);
 
     if (copy == NULL)
@@ -379,6 +390,23 @@ int lab_param_number(const struct lab_call *call, const char *name, long max, lo
         return ERR_SYNTAX;
     *out = v;
     return 0;
+}
+
+bool lab_param_day(const struct lab_call *call, const char *name, int64_t *out_ms)
+{
+    const char *s = lab_param(call, name);
+    struct tm tm = { 0 };
+    char rest;
+
+    if (s[0] == '\0')
+        return true;
+    if (sscanf(s, "%2d.%2d.%4d%c", &tm.tm_mday, &tm.tm_mon, &tm.tm_year, &rest) != 3 || tm.tm_mday < 1 ||
+        tm.tm_mday > 31 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_year < 1970)
+        return false;
+    tm.tm_mon -= 1;
+    tm.tm_year -= 1900;
+    *out_ms = ((int64_t)timegm(&tm) - (int64_t)(call->lab->b.timezone_h * 3600)) * 1000;
+    return true;
 }
 
 uint64_t lab_call_hash(const struct lab_call *call)

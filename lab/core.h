@@ -203,6 +203,7 @@ struct lab_record { /* a contact, group, template, ... of records.h */
     char sms_id[48];            /* of a job's last send */
 };
 
+enum { LAB_ANSWER_TEXT_MAX = 128 << 10 }; /* bytes; above any text that can be sent */
 enum { LAB_ANSWERS_MAX = 1000, LAB_LINKS_MAX = 10000, LAB_RECORDS_MAX = 1000, LAB_ACCOUNTS_MAX = 16 };
 
 enum lab_event_kind { LAB_EVENT_STATUS, LAB_EVENT_INCOMING, LAB_EVENT_WAITCALL };
@@ -245,11 +246,12 @@ struct lab {
     int64_t spent_e6;
     struct lab_record *records;
     uint32_t record_count, next_record;
-    struct lab *others;  /* further accounts of the service, each with settings and messages of its own */
-    struct lab *first;   /* of all accounts; itself, if it is the first */
-    bool is_user;        /* made by users.php */
-    int64_t paid_e6;     /* by users.php */
-    int64_t jobs_due_ms; /* the next job; INT64_MAX none */
+    struct lab *others; /* further accounts of the service, each with settings and messages of its own */
+    struct lab *first;  /* of all accounts; itself, if it is the first */
+    bool is_user;       /* made by users.php */
+    bool is_gone;    /* a user forgotten by a reset: its place waits for the next one, for replies still point here */
+    int64_t paid_e6; /* by users.php */
+    int64_t jobs_due_ms;                  /* the next job; INT64_MAX none */
     unsigned under_way, status_under_way; /* requests without their answer: the transport counts them */
     struct lab_counters n;
     struct lab_posts posts;
@@ -264,7 +266,7 @@ void lab_destroy(struct lab *lab);
 int lab_add_account(struct lab *lab, const char *json, size_t len, char why[256]) MUST_CHECK;
 /* By login; NULL: there is none. "" is the first one. */
 struct lab *lab_account_named(struct lab *lab, const char *login);
-/* Forgets messages, counters, limits and blocks; behaviour and seed stay. */
+/* Forgets messages, counters, limits, blocks and the accounts made by users.php; behaviour and seed stay. */
 void lab_reset(struct lab *lab);
 
 /* ---- requests ---- */
@@ -316,7 +318,7 @@ void lab_make_room(struct lab *lab, int64_t now_ms);
 /* Behaviour with the present balance in it, and back. */
 void lab_settings_read(struct lab *lab, struct buf *out);
 int lab_settings_write(struct lab *lab, const char *json, size_t len, char why[256]) MUST_CHECK;
-/* A subscriber's message; calls on_event. */
+/* A subscriber's message; calls on_event. ERR_RANGE: longer than LAB_ANSWER_TEXT_MAX; ERR_NOMEM. */
 int lab_incoming(struct lab *lab, const char *phone, const char *to, const char *text, const char *sms_id,
                  int64_t now_ms);
 /* Moves the counters of a short link's days and months on to `now_ms`. */
@@ -371,6 +373,8 @@ const char *lab_param(const struct lab_call *call, const char *name);
 bool lab_flag(const struct lab_call *call, const char *name);
 /* Unsigned decimal; `otherwise` when absent, ERR_SYNTAX when it is no number within 0..max. */
 int lab_param_number(const struct lab_call *call, const char *name, long max, long otherwise, long *out) MUST_CHECK;
+/* dd.mm.yyyy as the first millisecond of that day in the account's zone; left alone when absent. False: something else. */
+bool lab_param_day(const struct lab_call *call, const char *name, int64_t *out_ms);
 /* A hash of every parameter but the reply's form, for "identical request". */
 uint64_t lab_call_hash(const struct lab_call *call);
 /* The request as a call: parameters merged, charset applied, fmt read. False: nothing can be read (error 1). */
@@ -406,6 +410,7 @@ void lab_list_item(struct buf *out, int fmt, bool first, const char *item, const
                    size_t count);
 void lab_list_end(struct buf *out, int fmt, const char *root);
 
+#define LAB_MONEY_MAX_E6 1000000000000000000 /* of a balance, either way: sums of two fit in 64 bits */
 void lab_money(int64_t e6, char out[32]);
 bool lab_id_is_number(const char *id); /* 1..2147483647: shown bare in JSON */
 int lab_money_read(const char *text, int64_t *out_e6);

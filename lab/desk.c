@@ -3,7 +3,7 @@
  * desk.c - what contacts, groups, the black list, senders, templates and subclients mean [smsc-api 15.2-15.5].
  *
  * Whatever the documents leave open is assumed here: a name that is a number is confirmed by the code sent to it, any
- * other is registered at once; a subclient's account lives until the service ends.
+ * other is registered at once; a subclient's account lives until the service ends or /lab/reset.
  */
 #include "lab/records.h"
 
@@ -149,7 +149,7 @@ static bool is_number(const char *name)
     return name[0] != '\0' && name[strspn(name, "+0123456789")] == '\0';
 }
 
-static bool is_confirmed(const struct lab_record *record)
+bool desk_sender_confirmed(const struct lab_record *record)
 {
     struct buf name;
 
@@ -171,7 +171,7 @@ bool desk_sender_allowed(struct lab *lab, const char *sender)
 
     const struct lab_record *record = record_by_field(lab, SENDER, "sender", sender);
 
-    return record != NULL && is_confirmed(record);
+    return record != NULL && desk_sender_confirmed(record);
 }
 
 int desk_send_code(struct lab_call *call, struct lab_record *sender)
@@ -259,15 +259,9 @@ int desk_user_add(struct lab_call *call)
     add_member(&json, "callback_incoming", "0");
     user_settings(call, &json);
     buf_addc(&json, '}');
-    struct lab *user = lab_account_named(call->lab->first, lab_param(call, "user"));
-    int err = json.failed ? ERR_FULL : ERR_EXISTS;
-    if (err == ERR_EXISTS && user == NULL) {
-        err = lab_add_account(call->lab->first, buf_text(&json), json.len, why);
-        user = lab_account_named(call->lab->first, lab_param(call, "user"));
-    } else if (err == ERR_EXISTS && user->is_user) { /* forgotten by a reset, and made anew */
-        err = lab_settings_write(user, buf_text(&json), json.len, why);
-    }
-    if (err == 0)
+    int err = json.failed ? ERR_FULL : lab_add_account(call->lab->first, buf_text(&json), json.len, why);
+    struct lab *user = err == 0 ? lab_account_named(call->lab->first, lab_param(call, "user")) : NULL;
+    if (user != NULL)
         user->is_user = true;
     buf_finish(&json);
     if (err != 0)
@@ -301,7 +295,9 @@ int desk_user_pay(struct lab_call *call)
 
     if (user == NULL || !user->is_user || user == lab)
         return 6;
-    if (lab_money_read(lab_param(call, "sum"), &sum_e6) != 0 || sum_e6 > INT64_MAX / 4 || sum_e6 < -INT64_MAX / 4)
+    if (lab_money_read(lab_param(call, "sum"), &sum_e6) != 0 || sum_e6 > LAB_MONEY_MAX_E6 ||
+        sum_e6 < -LAB_MONEY_MAX_E6 || user->balance_e6 + sum_e6 > LAB_MONEY_MAX_E6 ||
+        lab->balance_e6 - sum_e6 > LAB_MONEY_MAX_E6)
         return 1;
     if (sum_e6 > lab->balance_e6 || -sum_e6 > user->balance_e6) { /* a negative sum is taken back */
         call->error_words = "not enough money";

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lab/send.h"
 
@@ -301,24 +300,6 @@ static const char *computed(struct lab_call *call, const struct lab_record *r, c
     return buf_text(to);
 }
 
-/* dd.mm.yyyy; false: something else. *out_ms stays when it is absent. */
-static bool day_of(const struct lab_call *call, const char *name, int64_t *out_ms)
-{
-    const char *s = lab_param(call, name);
-    struct tm tm = { 0 };
-    char rest;
-
-    if (s[0] == '\0')
-        return true;
-    if (sscanf(s, "%2d.%2d.%4d%c", &tm.tm_mday, &tm.tm_mon, &tm.tm_year, &rest) != 3 || tm.tm_mon < 1 ||
-        tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_year < 1970)
-        return false;
-    tm.tm_mon--;
-    tm.tm_year -= 1900;
-    *out_ms = ((int64_t)timegm(&tm) - (int64_t)(call->lab->b.timezone_h * 3600)) * 1000;
-    return true;
-}
-
 struct filter {
     long after, before; /* ids */
     int64_t from_ms, until_ms;
@@ -336,8 +317,9 @@ static bool read_filter(const struct lab_call *call, struct filter *f)
                           .mail = lab_param(call, "mail"),
                           .operators = lab_flag(call, "operators"),
                           .all = lab_flag(call, "all") };
-    bool good = day_of(call, "start", &f->from_ms) && day_of(call, "from_date", &f->from_ms) &&
-                day_of(call, "end", &f->until_ms) && lab_param_number(call, "after_id", INT32_MAX, 0, &f->after) == 0 &&
+    bool good = lab_param_day(call, "start", &f->from_ms) && lab_param_day(call, "from_date", &f->from_ms) &&
+                lab_param_day(call, "end", &f->until_ms) &&
+                lab_param_number(call, "after_id", INT32_MAX, 0, &f->after) == 0 &&
                 lab_param_number(call, "prev_id", INT32_MAX, INT32_MAX, &f->before) == 0 &&
                 lab_param_number(call, "cnt", INT32_MAX, LIST_MAX, &f->left) == 0;
     f->until_ms += DAY_MS;
@@ -370,11 +352,8 @@ static bool is_wanted(const struct lab_record *r, const struct filter *f, struct
 
     if ((long)r->id <= f->after || (long)r->id >= f->before || at_ms < f->from_ms || at_ms >= f->until_ms)
         return false;
-    if (r->kind == SENDER && !f->all) { /* without all=1 those that may be used */
-        bool number = record_field(r, "sender", to)[strspn(buf_text(to), "+0123456789")] == '\0';
-
-        return !number || record_flag(r, "confirmed");
-    }
+    if (r->kind == SENDER && !f->all)
+        return desk_sender_confirmed(r); /* without all=1 those that may be used */
     if (r->kind != CONTACT)
         return true;
     (void)lab_phone_read(f->phone, strlen(f->phone), phone);

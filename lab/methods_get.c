@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MINUTE_MS = 60000, HISTORY_MAX = 100 };
 
@@ -20,24 +19,6 @@ static bool too_often(struct lab_call *call, const char *rule, uint64_t key, uin
     if (call->lab->b.limits == 0 || !lab_rate_over(call->lab, rule, key, most, MINUTE_MS, call->now_ms))
         return false;
     lab_reply_error(call, 9, NULL);
-    return true;
-}
-
-/* dd.mm.yyyy as the first millisecond of that day in the account's zone. */
-static bool day_of(const struct lab_call *call, const char *name, int64_t *out_ms)
-{
-    const char *s = lab_param(call, name);
-    struct tm tm = { 0 };
-    char rest;
-
-    if (s[0] == '\0')
-        return true;
-    if (sscanf(s, "%2d.%2d.%4d%c", &tm.tm_mday, &tm.tm_mon, &tm.tm_year, &rest) != 3 || tm.tm_mday < 1 ||
-        tm.tm_mday > 31 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_year < 1970)
-        return false;
-    tm.tm_mon -= 1;
-    tm.tm_year -= 1900;
-    *out_ms = ((int64_t)timegm(&tm) - (int64_t)(call->lab->b.timezone_h * 3600)) * 1000;
     return true;
 }
 
@@ -81,7 +62,7 @@ static void get_messages(struct lab_call *call)
     if (lab_param_number(call, "cnt", 1000000, phones[0] != '\0' ? 1 : HISTORY_MAX, &count) != 0 ||
         lab_param_number(call, "prev_id", INT32_MAX, 0, &before) != 0 ||
         lab_param_number(call, "format", 8, 0, &format) != 0 || (format != 0 && format != 8) ||
-        !day_of(call, "start", &from) || !day_of(call, "end", &until)) {
+        !lab_param_day(call, "start", &from) || !lab_param_day(call, "end", &until)) {
         lab_reply_error(call, 1, NULL);
         return;
     }
@@ -195,7 +176,7 @@ static void get_stat(struct lab_call *call)
     int64_t from_ms = 0, until_ms = INT64_MAX, cost_e6 = lab->spent_e6;
     uint64_t sms = lab->n.parts;
 
-    if (!day_of(call, "start", &from_ms) || !day_of(call, "end", &until_ms)) {
+    if (!lab_param_day(call, "start", &from_ms) || !lab_param_day(call, "end", &until_ms)) {
         lab_reply_error(call, 1, NULL);
         return;
     }

@@ -78,8 +78,6 @@ static int64_t price_of(const struct lab *lab, const struct send_target *t, enum
     if (lab->b.test_mode != 0 || t->refused != 0)
         return 0;
     (void)lab_money_read(lab->b.price, &price); /* checked when it was set */
-    if (price > 1000000000000)
-        price = 1000000000000; /* keeps the products below within 64 bits */
     price = price * share / 100;
     if (type == LAB_HLR || type == LAB_MAIL)
         price /= 5;
@@ -99,6 +97,8 @@ static void count(struct send_job *job, unsigned *out_sms, int64_t *out_cost)
         if (t->refused == 0) {
             *out_sms += line->parts;
             *out_cost += t->cost_e6;
+            if (*out_cost > LAB_MONEY_MAX_E6)
+                *out_cost = LAB_MONEY_MAX_E6 + 1; /* more than anybody has */
         }
     }
 }
@@ -113,7 +113,7 @@ static int over_limits(const struct send_job *job, const struct send_target *t)
     if (t->flood)
         return 251;
     if (lab->b.hours[0] != '\0' && lab_hours_read(lab->b.hours, &from, &until)) {
-        unsigned hour = (unsigned)((now_ms / 3600000 + (int64_t)lab->b.timezone_h) % 24);
+        unsigned hour = (unsigned)((now_ms + (int64_t)(lab->b.timezone_h * 3600000)) / 3600000 % 24);
 
         if (hour < from || hour >= until)
             return 246;

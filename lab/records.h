@@ -34,6 +34,8 @@ bool desk_group(struct lab *lab, uint32_t id, struct buf *out);
 bool desk_is_black(struct lab *lab, const char *phone, bool mass);
 /* Names are free until the account has registered one, in its settings or by senders.php. */
 bool desk_sender_allowed(struct lab *lab, const char *sender);
+/* May be used: a name at once, a number when its code was given. */
+bool desk_sender_confirmed(const struct lab_record *sender);
 /* The template that is appended to every text; NULL: none. `to` is its storage. */
 const char *desk_signature(struct lab *lab, struct buf *to);
 

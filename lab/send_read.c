@@ -16,7 +16,7 @@
 #include "base/array.h"
 #include "smpp/smpp.h"
 
-enum { MES_MAX_CHARS = 1000, SCRATCH_MAX = 16 << 20 };
+enum { MES_MAX_CHARS = 1000, BINARY_MAX_OCTETS = 64 << 10, LINK_MAX_BYTES = 4 * MES_MAX_CHARS, SCRATCH_MAX = 16 << 20 };
 
 /* ---- numbers ---- */
 
@@ -197,7 +197,8 @@ static void shorten_links(struct send_job *job, const char *s, size_t len, struc
 
             while (i + n < len && (unsigned char)s[i + n] > ' ')
                 n++;
-            lab->links[lab->link_count] = (struct lab_link){ .url = strndup(s + i, n) };
+            /* a link as long as no text may be stays, and the text is refused for it */
+            lab->links[lab->link_count] = (struct lab_link){ .url = n <= LINK_MAX_BYTES ? strndup(s + i, n) : NULL };
             if (lab->links[lab->link_count].url != NULL) {
                 lab->link_count++;
                 buf_addf(out, "http://%.200s/t/%s%s%u", host, lab->first != lab ? lab->b.login : "",
@@ -278,7 +279,7 @@ static int take_text(struct send_job *job, const char *s, size_t len, struct sen
         line->type = LAB_BINARY;
         binary_octets = len;
     }
-    if (lab_param_number(call, "translit", 2, 0, &translit) != 0)
+    if (binary_octets > BINARY_MAX_OCTETS || lab_param_number(call, "translit", 2, 0, &translit) != 0)
         return 1;
 
     buf_init(&work, SCRATCH_MAX);
@@ -342,6 +343,9 @@ static int take_text(struct send_job *job, const char *s, size_t len, struct sen
 
 /* ---- targets ---- */
 
+static int add_targets(struct send_job *job, size_t line, const char *s, size_t len, bool may_group);
+
+/* What stands in a group is a number or an address, never a group again: one could name itself. */
 static int add_group(struct send_job *job, size_t line, const char *number, size_t len)
 {
     struct buf numbers;
@@ -355,12 +359,12 @@ static int add_group(struct send_job *job, size_t line, const char *number, size
     unsigned long id = strtoul(text, &end, 10);
     buf_init(&numbers, SCRATCH_MAX);
     if (*end == '\0' && id <= UINT32_MAX && desk_group(job->call->lab, (uint32_t)id, &numbers) && !numbers.failed)
-        error = send_add_targets(job, line, buf_text(&numbers), numbers.len);
+        error = add_targets(job, line, buf_text(&numbers), numbers.len, false);
     buf_finish(&numbers);
     return error;
 }
 
-static int add_target(struct send_job *job, size_t line, const char *s, size_t len)
+static int add_target(struct send_job *job, size_t line, const char *s, size_t len, bool may_group)
 {
     enum lab_type type = job->lines[line].type;
     struct send_target *t;
@@ -373,9 +377,8 @@ static int add_target(struct send_job *job, size_t line, const char *s, size_t l
         len--;
     if (len == 0)
         return 0;
-    if ((s[0] == 'G' || s[0] == 'g') && len > 1 && s[1] >= '0' && s[1] <= '9') {
+    if (may_group && (s[0] == 'G' || s[0] == 'g') && len > 1 && s[1] >= '0' && s[1] <= '9')
         return add_group(job, line, s + 1, len - 1);
-    }
     if (job->target_count == (size_t)job->call->lab->b.max_lines)
         return 1;
     if (!array_room(&job->targets, &job->target_size, job->target_count, sizeof *job->targets))
@@ -398,7 +401,7 @@ static int add_target(struct send_job *job, size_t line, const char *s, size_t l
     return 0;
 }
 
-int send_add_targets(struct send_job *job, size_t line, const char *s, size_t len)
+static int add_targets(struct send_job *job, size_t line, const char *s, size_t len, bool may_group)
 {
     int error = 0;
 
@@ -407,15 +410,21 @@ int send_add_targets(struct send_job *job, size_t line, const char *s, size_t le
 
         while (at + n < len && s[at + n] != ',' && s[at + n] != ';' && s[at + n] != '\n')
             n++;
-        error = add_target(job, line, s + at, n);
+        error = add_target(job, line, s + at, n, may_group);
         at += n + 1;
     }
     return error;
 }
 
+int send_add_targets(struct send_job *job, size_t line, const char *s, size_t len)
+{
+    return add_targets(job, line, s, len, true);
+}
+
 static int add_line(struct send_job *job, size_t *out_line)
 {
-    if (!array_room(&job->lines, &job->line_size, job->line_count, sizeof *job->lines))
+    if (job->line_count == (size_t)job->call->lab->b.max_lines ||
+        !array_room(&job->lines, &job->line_size, job->line_count, sizeof *job->lines))
         return 1;
     memset(&job->lines[job->line_count], 0, sizeof job->lines[0]);
     *out_line = job->line_count++;

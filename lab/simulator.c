@@ -216,7 +216,7 @@ static void on_posted(void *owner, uint64_t cookie, const struct http_reply_in *
         posts->refused++;
         if (w->attempts >= (unsigned)account->b.callback_attempts) {
             posts->given_up++;
-            log_warn("callback given up", "attempts=%u status=%d url=%s", w->attempts, status, w->post.url);
+            log_warn("callback given up", "account=%s attempts=%u status=%d", account->b.login, w->attempts, status);
             waiting_free(w);
         } else {
             double pause = account->b.callback_repeat_s * 1000 / account->b.time_factor / sim->speed;
@@ -252,7 +252,7 @@ static bool post(struct simulator *sim, struct waiting *w)
     if (err == ERR_FULL)
         return false;
     if (err != 0) {
-        log_warn("callback not sent", "url=%s why=%s", w->post.url, err_text(err));
+        log_warn("callback not sent", "account=%s why=%s", w->account->b.login, err_text(err));
         posts->dropped++;
         waiting_free(w);
         return true;

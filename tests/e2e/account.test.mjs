@@ -33,6 +33,21 @@ test('the shell asks the running gateway, tables and JSON', async () => {
   assert.equal(JSON.parse(cost.stdout).cost, '1.65');
 });
 
+test('without a file the environment says where, as it does for the other commands', async () => {
+  let asked = 0; // a number each: identical questions are limited
+  const ask = (env, ...args) => new Promise((resolve) =>
+    execFile(binary, ['smsc', 'operator', `7916123400${asked++}`, '--upstream', 'smsc', ...args], { env: { ...process.env, ...env } },
+      (error, stdout, stderr) => resolve({ status: error ? error.code : 0, stdout, stderr })));
+  const there = { SMPPBRIDGE_URL: `${admin}/`, SMPPBRIDGE_TOKEN: 'open sesame' };
+  const found = await ask(there);
+  assert.equal(found.status, 0, found.stderr);
+  assert.match(found.stdout, /^operator +МТС$/m);
+  const nowhere = `http://127.0.0.1:${await freePort()}`;
+  assert.equal((await ask({ ...there, SMPPBRIDGE_URL: nowhere }, '--url', admin)).status, 0); // what is given goes first
+  assert.equal((await ask({ ...there, SMPPBRIDGE_URL: nowhere }, '-c', world.gateway.file)).status, 1); // before the file
+  assert.equal((await ask({ SMPPBRIDGE_URL: '', SMPPBRIDGE_TOKEN: '' }, '-c', world.gateway.file)).status, 0);
+});
+
 test('--direct asks the aggregator itself', async () => {
   const { stdout, status } = await smsc('wait-call', '79161234567', '--direct', '--json');
   assert.equal(status, 0);

@@ -1,8 +1,8 @@
 // tools.test.mjs - the program as people and scripts meet it: lab, send, listen, check, run; what they print, how they
 // end [interface.md 1, 6.12].
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -72,6 +72,38 @@ describe('lab', () => {
       assert.equal(got.text, 'Привет');
     } finally {
       await listen.stop();
+    }
+  });
+
+  test('listen ends where it cannot write, and leaves the message to the next one', async () => {
+    const write = (text) => fetch(`${simulator}/lab/incoming`, { method: 'POST', body: JSON.stringify({ phone: '79995556677', to: '79037672215', text }) });
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(binary, ['listen', '--url', url], { stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    let said = '';
+    child.stderr.on('data', (data) => { said += data; });
+    try {
+      await until('bound', () => said.includes('bound'));
+      await write('into the void');
+      await until('its end', () => child.exitCode !== null);
+      assert.equal(child.exitCode, 1);
+      assert.match(said, /cannot write/);
+    } finally {
+      child.kill('SIGKILL');
+    }
+    const next = new Daemon('listen', binary, ['listen', '--url', url, '--count', '1']);
+    try {
+      assert.equal(JSON.parse(await next.line(/^\{/)).text, 'into the void');
+    } finally {
+      await next.stop();
+    }
+  });
+
+  test('a mistyped --url is not shown: it has a password', () => {
+    for (const command of ['send', 'listen', 'load']) {
+      const { status, stderr } = run(command, '--url', 'smpp://demo:hunter2', '--to', '79991234567', '--text', 'x');
+      assert.equal(status, 2);
+      assert.doesNotMatch(stderr, /hunter2/);
     }
   });
 

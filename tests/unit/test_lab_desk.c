@@ -399,6 +399,62 @@ static void end_users_have_a_limit(void **state)
     assert_string_equal(ask("send", AUTH "phones=79161234501&mes=a&userip=10.0.0.1&fmt=1&id=5"), "5,1");
 }
 
+static void a_reset_forgets_subclients(void **state)
+{
+    char form[128];
+
+    UNUSED(state);
+    set("{\"balance\": \"10\", \"limits\": 0}");
+    for (unsigned round = 0; round < 3; round++) { /* more in all than there are places */
+        for (unsigned i = 0; i < 6; i++) {
+            (void)snprintf(form, sizeof form, AUTH "add=1&user=u%u-%u&password=x&fmt=1", round, i);
+            assert_string_not_equal(ask("users", form), "0,-8");
+        }
+        (void)snprintf(form, sizeof form, AUTH "pay=1&user=u%u-0&sum=1", round);
+        assert_string_equal(ask("users", form), "OK");
+        (void)snprintf(form, sizeof form, "login=u%u-0&psw=x&fmt=1", round);
+        assert_string_equal(ask("balance", form), "1");
+        (void)ask_full("/lab/reset", "", NULL, "{}", 2, 0);
+        assert_string_equal(ask("balance", form), "0,-2");
+        (void)snprintf(form, sizeof form, "apikey=key-of-u%u-0&fmt=1", round);
+        assert_string_equal(ask("balance", form), "0,-2");
+        (void)snprintf(form, sizeof form, "account=u%u-0", round);
+        (void)ask_full("/lab/accepted", form, NULL, "", 0, 0);
+        assert_int_equal(last.status, 404);
+    }
+    assert_string_equal(ask("users", AUTH "add=1&user=u0-0&password=y&fmt=1"), "1");
+    assert_string_equal(ask("balance", "login=u0-0&psw=y"), "0");                       /* nothing of the one before */
+    assert_string_equal(ask("users", AUTH "add=1&user=U0-0&password=z&fmt=1"), "0,-8"); /* logins know no case */
+    assert_string_equal(ask("balance", "login=u0-0&psw=y"), "0");
+}
+
+static void a_group_may_not_name_groups(void **state)
+{
+    UNUSED(state);
+    assert_string_equal(ask("phones", AUTH "add_group=1&name=ring&fmt=1"), "1");
+    assert_string_equal(ask("phones", AUTH "add=1&phone=G1&grp=1&fmt=1"), "2"); /* itself */
+    assert_string_equal(ask("send", AUTH "phones=G1&mes=a&id=1&fmt=1"), "1,-7");
+    assert_string_equal(ask("phones", AUTH "add=1&phone=79161234501&grp=1&fmt=1"), "3");
+    assert_string_equal(ask("send", AUTH "phones=G1&mes=a&id=2&fmt=1"), "2,1");
+}
+
+static void money_has_its_bounds(void **state)
+{
+    static const char *const bad[] = { "{\"price\": \"-1\"}", "{\"price\": \"1000001\"}",
+                                       "{\"balance\": \"1000000000001\"}", "{\"balance\": \"-1000000000001\"}" };
+    char why[256];
+
+    UNUSED(state);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(ERR_RANGE, lab_settings_write(lab, bad[i], strlen(bad[i]), why));
+    set("{\"balance\": \"1000000000000\", \"price\": \"1000000\"}");
+    assert_string_equal(ask("users", AUTH "add=1&user=bob&password=x&fmt=1"), "1");
+    assert_string_equal(ask("users", AUTH "pay=1&user=bob&sum=1000000000000"), "OK");
+    set("{\"balance\": \"1000000000000\"}");
+    assert_string_equal(ask("users", AUTH "pay=1&user=bob&sum=1&fmt=1"), "0,-1"); /* he can hold no more */
+    assert_non_null(strstr(ask("get", AUTH "get_price=1&fmt=3"), "\"zones\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +473,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(accounts_share_neither_faults_nor_blocks_nor_limits, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(a_mailing_is_spread, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(end_users_have_a_limit, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(a_reset_forgets_subclients, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(a_group_may_not_name_groups, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(money_has_its_bounds, lab_setup, lab_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -397,7 +397,10 @@ static void settings_are_all_or_nothing(void **state)
                           "[]",
                           "{\"delay_min_ms\": 500}",
                           "{\"price\": \"much\"}",
-                          "{\"delivered\": \"x\"}" };
+                          "{\"delivered\": \"x\"}",
+                          "{\"delivered\": \"few\"}",
+                          "{\"delivered\": \"two\"}",
+                          "{\"delivered\": \"falsely\"}" };
 
     UNUSED(state);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -416,12 +419,66 @@ static void settings_are_all_or_nothing(void **state)
     assert_non_null(strstr(ask_full("/lab/accepted", "", NULL, "", 0, 0), "{\"accepted\": 0, "));
 }
 
+/* What is accepted stays in memory, so nothing of it may be as large as a request. */
+static void what_is_kept_is_bounded(void **state)
+{
+    static char form[300 << 10];
+    size_t n;
+
+    UNUSED(state);
+    n = (size_t)snprintf(form, sizeof form, AUTH "phones=79161234567&tinyurl=1&fmt=1&mes=http://a/");
+    memset(form + n, 'x', 5000);
+    form[n + 5000] = '\0';
+    assert_string_equal(ask("send", form), "0,-1");
+    assert_int_equal(0, lab->link_count);
+    n = (size_t)snprintf(form, sizeof form, AUTH "phones=79161234567&bin=2&fmt=1&mes=");
+    memset(form + n, '0', (128 << 10) + 2);
+    form[n + (128 << 10) + 2] = '\0';
+    assert_string_equal(ask("send", form), "0,-1");
+    form[n + (128 << 10)] = '\0';
+    assert_string_equal(ask("send", form), "1,493");
+    set("{\"max_lines\": 2}");
+    assert_string_equal(ask("send", AUTH "fmt=1&list=:a%0A:b%0A79161234567:c"), "0,-1"); /* lines to nobody count */
+    n = (size_t)snprintf(form, sizeof form, "phone=79161234567&text=");
+    memset(form + n, 'x', 200 << 10);
+    form[n + (200 << 10)] = '\0';
+    (void)ask_full("/lab/incoming", "", NULL, form, strlen(form), 0);
+    assert_int_equal(last.status, 400);
+    form[n + (100 << 10)] = '\0';
+    (void)ask_full("/lab/incoming", "", NULL, form, strlen(form), 0);
+    assert_int_equal(last.status, 200);
+}
+
+static void addresses_of_duplicates_are_json(void **state)
+{
+    static const char form[] = AUTH "mail=1&phones=a%22b@c.de&subj=s&sender=x&mes=t&id=5&fmt=1";
+
+    UNUSED(state);
+    set("{\"duplicates\": 0}");
+    assert_string_equal(ask("send", form), "5,1");
+    assert_string_equal(ask("send", form), "5,1");
+    assert_non_null(strstr(ask_full("/lab/accepted", "", NULL, "", 0, 0),
+                           "{\"phone\": \"a\\\"b@c.de\", \"id\": \"5\", \"times\": 2}"));
+}
+
+static void hours_are_those_of_a_half_hour_zone(void **state)
+{
+    UNUSED(state);
+    set("{\"timezone_h\": 5.5, \"hours\": \"18-19\"}"); /* it is 18:04 there, 12:34 UTC */
+    assert_string_equal(ask("send", AUTH "phones=79161234567&mes=a&id=1&fmt=1"), "1,1");
+    let_pass(400);
+    assert_int_equal(events[0].status, LAB_DELIVERED);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
     const struct CMUnitTest tests[] = {
         T(status_answers_in_four_formats),
         T(many_statuses_at_once),
+        T(what_is_kept_is_bounded),
+        T(addresses_of_duplicates_are_json),
+        T(hours_are_those_of_a_half_hour_zone),
         T(five_statuses_at_once_are_too_many),
         T(a_deleted_message_is_not_sent),
         T(clicks_are_counted_by_day_and_month),
