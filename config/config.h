@@ -28,6 +28,7 @@ enum cfg_incoming_long { CFG_PAYLOAD, CFG_UDH };
 enum cfg_address_range { CFG_RANGE_IGNORE, CFG_RANGE_INCOMING };
 enum cfg_unknown_coding { CFG_CODING_VERSION, CFG_CODING_ACCEPT, CFG_CODING_REFUSE };
 enum cfg_lost { CFG_LOST_EXPIRED, CFG_LOST_UNKNOWN };
+enum cfg_when_down { CFG_DOWN_HOLD, CFG_DOWN_REFUSE };
 enum cfg_no_money { CFG_MONEY_HOLD, CFG_MONEY_REFUSE };
 enum cfg_quota_per { CFG_PER_DAY, CFG_PER_MONTH };
 enum cfg_quota_status { CFG_QUOTA_RSUBMITFAIL, CFG_QUOTA_RTHROTTLED, CFG_QUOTA_RMSGQFUL };
@@ -89,6 +90,7 @@ struct cfg_esme {
     const char *upstream; /* name; "" = the first */
     enum cfg_acknowledge acknowledge;
     uint64_t acknowledge_within_ms;
+    enum cfg_when_down when_down;
     uint32_t interface_version; /* announced in bind_resp; 0: the bind's own */
     const char *profile, *alphabet;
     const char *alphabet_one;  /* "profile" or an alphabet */

@@ -40,6 +40,11 @@ static const struct cfg_word acknowledge[] = {
     { "sent", CFG_SENT, WORKS },
     { 0 },
 };
+static const struct cfg_word when_down[] = {
+    { "hold", CFG_DOWN_HOLD, WORKS },
+    { "refuse", CFG_DOWN_REFUSE, WORKS },
+    { 0 },
+};
 static const struct cfg_word profiles[] = {
     { "default", 0, WORKS },   { "kannel", 0, WORKS },
     { "jasmin", 0, WORKS },    { "cloudhopper", 0, WORKS },
@@ -299,6 +304,9 @@ static const struct cfg_row esme_rows[] = {
       .help = "When submit_sm is answered: \"stored\" on stable storage, \"sent\" after the upstream's answer." },
     { "acknowledge_within", CFG_DURATION, ESME(acknowledge_within_ms), "\"10s\"", 100, 5 * MINUTE, RELOAD, WORKS,
       .help = "With \"sent\", and for a submit_sm in forward mode: after this long it is answered as stored." },
+    { "when_down", CFG_ENUM, ESME(when_down), "\"hold\"", 0, 0, RELOAD, WORKS, .words = when_down,
+      .help = "While no upstream its routes lead to works: what is submitted is held, or refused with ESME_RSYSERR "
+              "(ESME_RSUBMITFAIL for want of money)." },
     { "interface_version", CFG_ENUM, ESME(interface_version), "\"bind\"", 0, 0, RELOAD, WORKS,
       .words = interface_versions,
       .help = "The sc_interface_version binds of 3.4 and above are told: their own, or always this one." },

@@ -30,7 +30,7 @@ static const struct refusal {
 } refusals[] = {
     { STATUS_RTHROTTLED, 429, "the account's rate is used up: send slower" },
     { STATUS_RMSGQFUL, 503, "too many messages of the account wait already (max_queued)" },
-    { STATUS_RSYSERR, 503, "the gateway is stopping, or its store cannot be written" },
+    { STATUS_RSYSERR, 503, "the gateway is stopping, its store cannot be written, or no upstream works (when_down)" },
     { STATUS_RINVDSTADR, 400, "\"to\" is no number, or no upstream carries it" },
     { STATUS_RINVSRCADR, 403, "\"from\" is none of the account's sources" },
     { STATUS_RINVMSGLEN, 400, "the text is too long" },

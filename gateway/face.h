@@ -15,6 +15,8 @@
 void submit_answer(struct gateway *gw, struct item *item, uint32_t status);
 uint32_t submit_read(struct gateway *gw, struct account *account, const struct smpp_session_info *session,
                      const struct smpp_pdu *pdu, struct reading *reading, struct message *out);
+/* May a message that is routed so be taken by `when_down`? ROK, or what it is refused with. */
+uint32_t submit_way(struct gateway *gw, const struct account *account, const struct message *m);
 uint64_t submit_public_id(struct gateway *gw, const struct message *m); /* 0: none now; m->id is set, p.esme too */
 
 /* multi.c */

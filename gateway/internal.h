@@ -143,6 +143,7 @@ struct upstream {
     int64_t balance_e6;
     bool has_balance;
     bool balance_low, balance_asking;
+    size_t balance_url;      /* of cfg->urls: where it was asked for */
     uint64_t balance_due_ms; /* mono: asked for then */
     int64_t broke_at_e6;     /* the balance that did not suffice */
     struct upstream_meters meters;
@@ -401,6 +402,8 @@ void upstream_works(struct upstream *up, size_t url);
 bool upstream_is_paused(struct upstream *up);
 /* Paused for more than a moment: its circuit is open. */
 bool upstream_is_broken(struct upstream *up);
+/* Broken, and a message taken now would not be the one that tries the way again: another does, or it is not time yet. */
+bool upstream_is_down(struct upstream *up);
 
 /* money.c */
 void money_tick(struct upstream *up, uint64_t now_ms);

@@ -3,7 +3,7 @@
  * money.c - an upstream account's balance: from each reply, and asked for every balance_every within the rules.
  *
  * Below low_balance there is one alarm until it is above again. An upstream paused for want of money goes on as soon as
- * a balance above nothing is seen.
+ * a balance above nothing is seen; one that failed, and that no message tries again, works when it answers here.
  */
 #include "gateway/internal.h"
 #include "gateway/wire.h"
@@ -50,6 +50,11 @@ static void on_balance(void *owner, uint64_t cookie, const struct http_reply_in 
     if (reply.kind != SMSC_REPLY_OK)
         return;
     rules_login_good(up->rules);
+    if (up->failures > 0 && up->in_flight == 0 && queue_waiting(up) == 0) {
+        upstream_works(up, up->balance_url); /* routes lead around it: no message would ever find that out */
+        if (up->pause == PAUSE_BACKOFF)
+            up->pause = PAUSE_NONE;
+    }
     upstream_balance(up, reply.balance_e6);
 }
 
@@ -78,4 +83,5 @@ void money_tick(struct upstream *up, uint64_t now_ms)
         return;
     rules_start(up->rules, RULE_BALANCE, 0, now_ms);
     up->balance_asking = true;
+    up->balance_url = up->url;
 }

@@ -128,6 +128,9 @@ static uint32_t take(struct gateway *gw, struct multi *multi, struct reading *re
             return STATUS_RINVDSTADR;
         facts.p.upstream = up->number;
     }
+    status = submit_way(gw, multi->account, &facts);
+    if (status != STATUS_ROK)
+        return status;
     facts.id = facts.p.id = multi->id_count == 0 ? shared->id : store_next_id(gw->store);
     facts.public_id = multi->public_id;
     struct message *m = message_create(&facts);

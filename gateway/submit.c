@@ -59,6 +59,19 @@ uint32_t submit_read(struct gateway *gw, struct account *account, const struct s
     return status;
 }
 
+uint32_t submit_way(struct gateway *gw, const struct account *account, const struct message *m)
+{
+    struct upstream *up = upstream_by_number(gw, m->p.upstream);
+
+    if (account->cfg->when_down != CFG_DOWN_REFUSE || m->p.state == MESSAGE_SCHEDULED)
+        return STATUS_ROK;
+    if (m->p.state == MESSAGE_PART && m->part_number != 1)
+        return STATUS_ROK; /* its first part was taken: a set is never half refused */
+    if (!upstream_is_down(up))
+        return STATUS_ROK;
+    return up->pause == PAUSE_MONEY ? STATUS_RSUBMITFAIL : STATUS_RSYSERR;
+}
+
 uint64_t submit_public_id(struct gateway *gw, const struct message *m)
 {
     const struct account *account = account_by_number(gw, m->p.esme);
@@ -195,6 +208,8 @@ static uint32_t handle_submit(struct gateway *gw, const struct smpp_ticket *tick
     if (account->queued >= account->cfg->max_queued)
         return STATUS_RMSGQFUL;
     uint32_t status = submit_read(gw, account, session, pdu, &reading, &facts);
+    if (status == STATUS_ROK)
+        status = submit_way(gw, account, &facts);
     if (status != STATUS_ROK)
         return status;
     /* a joined long message counts once, with its first part */

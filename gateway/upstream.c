@@ -388,6 +388,15 @@ bool upstream_is_broken(struct upstream *up)
     return up->cfg == NULL || up->failures > 0 || (upstream_is_paused(up) && up->pause != PAUSE_BACKOFF);
 }
 
+bool upstream_is_down(struct upstream *up)
+{
+    if (up->cfg == NULL)
+        return true;
+    if (upstream_is_paused(up)) /* a moment's pause that no failure caused ends by itself */
+        return up->pause != PAUSE_BACKOFF || up->failures > 0;
+    return up->failures > 0 && (up->in_flight > 0 || queue_waiting(up) > 0);
+}
+
 struct send *upstream_pop_ready(struct upstream *up)
 {
     struct send *send = up->ready;

@@ -206,6 +206,7 @@ static const struct {
     { WITH_UPSTREAM("'proxy':'http://u:s3cret@10.0.0.1:99999'"), NOT_A_PROXY },
     { WITH_ESME("'deliver_max_pdu':'511B'"),
       "esmes[0].deliver_max_pdu: is shorter than a receipt; must be 0B or 512B..128KiB (line 1)" },
+    { WITH_ESME("'when_down':'reject'"), "esmes[0].when_down: is \"reject\"; must be \"hold\" or \"refuse\" (line 1)" },
     { WITH_ESME("'interface_version':'3.3'"),
       "esmes[0].interface_version: is \"3.3\"; must be \"bind\" or \"3.4\" or \"5.0\" (line 1)" },
     /* the environment, and files */
@@ -392,14 +393,16 @@ static void habits_of_an_account_arrive(void **state)
 
     assert_int_equal(e->address_range, CFG_RANGE_IGNORE);
     assert_int_equal(e->interface_version, 0);
+    assert_int_equal(e->when_down, CFG_DOWN_HOLD);
     assert_int_equal(e->unknown_coding, CFG_CODING_VERSION);
     assert_false(e->udh_without_flag);
     assert_int_equal(e->deliver_max_pdu_bytes, 0);
     cfg_destroy(c);
     c = read_good("{" UPSTREAMS ",'esmes':[{'system_id':'shop','password':'x','address_range':'incoming',"
                   "'interface_version':'5.0','unknown_data_coding':'refuse','udh_without_flag':true,"
-                  "'deliver_max_pdu':'7424B'}]}");
+                  "'deliver_max_pdu':'7424B','when_down':'refuse'}]}");
     e = &c->esmes[0];
+    assert_int_equal(e->when_down, CFG_DOWN_REFUSE);
     assert_int_equal(e->address_range, CFG_RANGE_INCOMING);
     assert_int_equal(e->interface_version, 0x50);
     assert_int_equal(e->unknown_coding, CFG_CODING_REFUSE);
