@@ -160,12 +160,13 @@ static void with_message(struct event *ev)
         event_end(ev, 503, "busy");
 }
 
-/* Whoever knows the secret of one listener speaks for its upstream account and for no other. */
+/* Whoever knows the secret of one listener speaks for its upstream's account, whatever other upstreams are the same
+ * account (it calls back to one address), and for no other account. */
 static bool is_theirs(const struct event *ev, uint16_t upstream)
 {
-    const struct upstream *up = upstream_by_number(ev->gw, upstream);
+    const struct upstream *up = upstream_by_number(ev->gw, upstream), *own = upstream_named(ev->gw, upstream_of(ev));
 
-    return up != NULL && strcmp(up->name, upstream_of(ev)) == 0;
+    return up != NULL && (own == NULL ? strcmp(up->name, upstream_of(ev)) == 0 : upstream_same_account(up, own));
 }
 
 /* A send that memory has forgotten: its members stand in the store. */

@@ -86,6 +86,28 @@ static bool same_login(const struct cfg_upstream *a, const struct cfg_upstream *
            (a->login[0] != '\0' || a->api_key[0] != '\0');
 }
 
+/* Host and port; reserve hosts (www2...) are the same service. */
+static struct message_text service_of(const struct cfg_upstream *cfg)
+{
+    const char *host = strstr(cfg->urls[0], "://");
+
+    host = host == NULL ? cfg->urls[0] : host + 3;
+    if (strncasecmp(host, "www", 3) == 0) {
+        const char *rest = host + 3 + strspn(host + 3, "0123456789");
+        if (*rest == '.')
+            host = rest + 1;
+    }
+    return (struct message_text){ (char *)(uintptr_t)host, strcspn(host, "/") };
+}
+
+bool upstream_same_account(const struct upstream *a, const struct upstream *b)
+{
+    if (a == b || a->cfg == NULL || b->cfg == NULL)
+        return a == b;
+    struct message_text x = service_of(a->cfg), y = service_of(b->cfg);
+    return same_login(a->cfg, b->cfg) && x.len == y.len && strncasecmp(x.at, y.at, x.len) == 0;
+}
+
 /* The rules count per login: whoever else uses the same one counts together with us. */
 static void follow_rules(struct upstream *up, const struct cfg_upstream *cfg)
 {

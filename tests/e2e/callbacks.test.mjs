@@ -174,7 +174,7 @@ test('a listener speaks for its own upstream account and for no other', async (t
   const second = await freePort();
   const [listenA, listenB] = [gateway.callbackPort, second].map((port) => [`127.0.0.1:${port}`]);
   gateway.overrides = {
-    upstreams: ['smsc', 'other'].map((name) => ({ name, urls: [simulator.url], login: 'alex', password: '123' })),
+    upstreams: [['smsc', 'alex'], ['other', 'maria']].map(([name, login]) => ({ name, urls: [simulator.url], login, password: '123' })),
     callbacks: [
       { listen: listenA, upstream: 'smsc', hash: 'sha1', secret: 'of smsc' },
       { listen: listenB, upstream: 'other', hash: 'sha1', secret: 'of other' },
@@ -199,6 +199,31 @@ test('a listener speaks for its own upstream account and for no other', async (t
   await sender.delivery((pdu) => receiptOf(pdu).id === answer.message_id);
   assert.deepEqual(sender.delivered.map((pdu) => receiptOf(pdu).stat), ['DELIVRD']);
   assert.match((await gateway.admin('GET', '/metrics')).text, /smppbridge_callbacks_total\{kind="status",outcome="unknown_id"\} 1/);
+  await sender.close();
+});
+
+test('one account under two names calls back to one listener, for both', async (t) => {
+  const simulator = await new Simulator().start();
+  const gateway = await new Gateway().prepare();
+  gateway.overrides = {
+    esmes: [{ system_id: 'demo', password: 'demo', upstream: 'translit' }],
+    upstreams: ['smsc', 'translit'].map((name) => ({ name, urls: [simulator.url], login: 'alex', password: '123' })),
+    callbacks: [{ listen: [`127.0.0.1:${gateway.callbackPort}`], upstream: 'smsc', hash: 'sha1', secret: 'of alex' }],
+  };
+  await gateway.start(simulator.url);
+  t.after(async () => {
+    await gateway.stop();
+    await simulator.kill();
+    gateway.clean();
+  });
+  const sender = new Esme().connect(gateway.port);
+  await sender.bind();
+  const to = phone();
+  const answer = await sender.submit({ destination_addr: to });
+  const id = await until('accepted upstream', async () => (await simulator.get(`/lab/messages?phone=${to}`)).items[0]?.id);
+  const told = await callBack(`http://127.0.0.1:${gateway.callbackPort}/smsc/callback`, { id, phone: to, status: 1, ts: now() }, { secret: 'of alex' });
+  assert.equal(told, 200);
+  await sender.delivery((pdu) => receiptOf(pdu).id === answer.message_id);
   await sender.close();
 });
 
