@@ -111,6 +111,18 @@ struct url_state {     /* one address of an upstream, and its circuit breaker */
     uint64_t broken_until_ms;
 };
 
+/* Where questions about unclear sends go. Their failures are their own: a status method that does not work stops nothing
+ * that is sent. */
+struct question_way {
+    bool moved; /* to an address of their own, `url`; else to that of the sends */
+    size_t url;
+    unsigned failures; /* in a row */
+    unsigned tried;    /* addresses since the last pause */
+    unsigned pauses;   /* in a row: the next is longer, and meanwhile one question tries the way for all */
+    unsigned asking;   /* questions under way */
+    uint64_t until_ms; /* mono: end of the pause */
+};
+
 struct upstream {
     struct gateway *gateway;
     const struct cfg_upstream *cfg; /* NULL: not configured any more: nothing is sent */
@@ -138,8 +150,9 @@ struct upstream {
     unsigned failures;        /* in a row, for the backoff */
     uint64_t oldest_wait_ms;  /* mono: since when a batch is being gathered (linger), 0 not */
     struct heap unclear;      /* (mono due, upid): sends to ask about */
-    unsigned asking;          /* requests of poll.c under way */
-    struct poll *poll;        /* poll.c */
+    struct question_way questions;
+    unsigned asking;   /* requests of poll.c under way */
+    struct poll *poll; /* poll.c */
     int64_t balance_e6;
     bool has_balance;
     bool balance_low, balance_asking;
@@ -386,6 +399,13 @@ void upstream_pause(struct upstream *up, enum upstream_pause why, uint64_t for_m
 void upstream_resume(struct upstream *up);
 void upstream_destroy_all(struct gateway *gw);
 const char *upstream_url(struct upstream *up, const char *path, char out[512]);
+/* The same at another of its addresses; one that a reload has taken away: at the one in use. */
+const char *upstream_url_at(struct upstream *up, size_t url, const char *path, char out[512]);
+size_t upstream_url_count(const struct upstream *up);
+/* ms to wait after so many failures in a row [retry of the configuration]. */
+uint64_t upstream_retry_ms(const struct upstream *up, unsigned failures);
+/* How long a message is tried for; of an upstream that is configured no more, the default. */
+uint64_t upstream_give_up_ms(const struct upstream *up);
 struct smsc_login upstream_login(const struct upstream *up);
 /* Appends the body of a request that would send this message alone. */
 void upstream_write_request(struct upstream *up, const struct message *m, struct buf *out);
@@ -397,7 +417,7 @@ struct send *upstream_pop_ready(struct upstream *up);
 void upstream_unclaim(struct upstream *up);
 /* The upstream has it: slot and phones are free, members wait for their status. */
 void upstream_accepted(struct send *send, int64_t cost_e6);
-/* An address did not answer (`reached` false), or not as it should: the next one is tried, or all wait. */
+/* A send was not answered at this address (`reached` false), or not as it should: the next one is tried, or all wait. */
 void upstream_failed(struct upstream *up, size_t url, bool reached);
 void upstream_balance(struct upstream *up, int64_t balance_e6);
 void upstream_works(struct upstream *up, size_t url);

@@ -7,11 +7,20 @@
  * goes out again under the same id - after a pause and after asking once more, for what was slow may have arrived
  * meanwhile. Should the aggregator call it a repeat (error 9), the first may be there after all: it is asked about again. Of a batch the first, a middle and the last open
  * member are asked for; when their answers differ, all are, and each goes its own way.
+ * Questions have an address and a back-off of their own: while nobody answers them, what is new is sent all the same.
  */
 #include "gateway/internal.h"
 #include "gateway/wire.h"
 
-enum { ASK_AGAIN_MS = 15000, ASK_SLOWLY_MS = 60000, READ_AGAIN_MS = 1000 };
+enum {
+    ASK_AGAIN_MS = 15000,
+    ASK_SLOWLY_MS = 60000,
+    READ_AGAIN_MS = 1000,
+    PROBE_MS = 200,    /* to the next look while one question tries the way for all */
+    FAILURES_MOVE = 3, /* unanswered questions in a row that break an address */
+    CANNOT_ASK_MS = 1000,
+    NOBODY_ASKED_MS = 60000
+};
 
 void reconcile_add(struct send *send, uint64_t after_ms)
 {
@@ -37,6 +46,58 @@ static void ask_again(struct send *send)
     if (pause_ms > ASK_AGAIN_MS)
         pause_ms = ASK_AGAIN_MS;
     reconcile_add(send, send->asked < 4 ? pause_ms : pause_ms * (ASK_SLOWLY_MS / ASK_AGAIN_MS));
+}
+
+/* --- the way of the questions --------------------------------------------------------------------------------------- */
+
+/* ms until a question may leave; 0 now. */
+static uint64_t way_wait_ms(const struct upstream *up, uint64_t now_ms)
+{
+    const struct question_way *way = &up->questions;
+
+    if (now_ms < way->until_ms)
+        return way->until_ms - now_ms;
+    return way->pauses > 0 && way->asking > 0 ? PROBE_MS : 0;
+}
+
+static size_t way_url(const struct upstream *up)
+{
+    return up->questions.moved ? up->questions.url : up->url;
+}
+
+static void way_failed(struct upstream *up, size_t which, bool reached)
+{
+    struct question_way *way = &up->questions;
+    uint64_t now_ms = clock_mono_ms();
+
+    if (up->cfg == NULL || which != way_url(up) || now_ms < way->until_ms)
+        return; /* it left before the change of address, or before the pause */
+    if (way->failures < FAILURES_MOVE)
+        way->failures++;
+    if (reached && way->failures < FAILURES_MOVE)
+        return;
+    size_t count = upstream_url_count(up);
+    way->moved = true;
+    way->url = (which + 1) % count;
+    if (++way->tried < count)
+        return; /* the others first */
+    way->tried = 0;
+    way->until_ms = now_ms + upstream_retry_ms(up, way->pauses);
+    if (way->pauses == 0)
+        log_warn("questions are not answered: they wait, sending goes on", "upstream=%s unclear=%zu", up->name,
+                 up->unclear_count);
+    if (way->pauses < 1000)
+        way->pauses++;
+}
+
+static void way_works(struct upstream *up, size_t which)
+{
+    struct question_way *way = &up->questions;
+
+    if (which != way_url(up))
+        return;
+    way->failures = way->tried = way->pauses = 0;
+    way->until_ms = 0;
 }
 
 /* ms until "not found" is believed and the same request may leave again. After a time-out the aggregator may still be at
@@ -91,8 +152,13 @@ static void forget_answers(struct send *send, enum member_seen which)
 static bool given_up(struct send *send)
 {
     struct gateway *gw = send->upstream->gateway;
+    uint64_t waited_ms = clock_mono_ms() - send->unclear_ms;
+    int64_t age_ms = era_now_ms(gw, send->upid) - send->at_ms;
 
-    if (send->upstream->cfg == NULL || clock_mono_ms() - send->unclear_ms < send->upstream->cfg->retry_give_up_ms)
+    /* one that nobody asks about any more must not live as long as we are started anew: its age counts */
+    if (send->upstream->cfg == NULL && age_ms > 0 && (uint64_t)age_ms > waited_ms)
+        waited_ms = (uint64_t)age_ms;
+    if (waited_ms < upstream_give_up_ms(send->upstream))
         return false;
     log_error("outcome of a send never known", "upstream=%s send=%llu", send->upstream->name,
               (unsigned long long)send->upid);
@@ -181,6 +247,7 @@ static void on_status(void *owner, uint64_t cookie, const struct http_reply_in *
         return;
     struct upstream *up = send->upstream;
     rules_end(up->rules, RULE_STATUS);
+    up->questions.asking--;
     send->asking = false;
     struct send_member *member = next_to_ask(gw, send);
     if (http->outcome == HTTP_ANSWERED)
@@ -193,8 +260,10 @@ static void on_status(void *owner, uint64_t cookie, const struct http_reply_in *
             reply_login_error(up, reply.error_code);
         if (error && reply.error_code == 9)
             rules_status_crowded(up->rules, clock_mono_ms());
-        if (!error)
-            upstream_failed(up, send->ask_url, http->outcome != HTTP_NOT_SENT);
+        if (error)
+            way_works(up, send->ask_url);
+        else
+            way_failed(up, send->ask_url, http->outcome != HTTP_NOT_SENT);
         if (send->asked == 0)
             log_warn("outcome of a send could not be asked for", "upstream=%s send=%llu error=%d reason=%s", up->name,
                      (unsigned long long)send->upid, error ? reply.error_code : 0,
@@ -206,6 +275,7 @@ static void on_status(void *owner, uint64_t cookie, const struct http_reply_in *
         struct smsc_status status = reply.items[0];
 
         rules_login_good(up->rules);
+        way_works(up, send->ask_url);
         upstream_works(up, send->ask_url);
         meters_count3(gw->meters.requests, up->name, "status", status.status == -3 ? "not_found" : "found");
         if (member != NULL && member->id == send->asked_id)
@@ -232,7 +302,12 @@ static bool ask(struct send *send, struct send_member *member, uint64_t *out_wai
     uint64_t now_ms = clock_mono_ms();
 
     uint64_t key = rules_key((const char *)&member->id, sizeof member->id);
-    uint64_t wait_ms = rules_wait_ms(up->rules, RULE_STATUS, key, now_ms);
+    uint64_t wait_ms = way_wait_ms(up, now_ms);
+    if (wait_ms != 0) {
+        *out_wait_ms = wait_ms;
+        return false;
+    }
+    wait_ms = rules_wait_ms(up->rules, RULE_STATUS, key, now_ms);
     if (wait_ms != 0) {
         *out_wait_ms = wait_ms == RULES_SLOT ? 20 : wait_ms;
         return false;
@@ -242,7 +317,8 @@ static bool ask(struct send *send, struct send_member *member, uint64_t *out_wai
     const struct wire *wire = wire_of(up->cfg);
     buf_clear(&gw->body);
     wire->build_status(&login, item->m->dest.at, id, &gw->body);
-    struct http_request_out out = wire_request(wire, upstream_url(up, wire->status_path, url), &gw->body);
+    struct http_request_out out =
+        wire_request(wire, upstream_url_at(up, way_url(up), wire->status_path, url), &gw->body);
     if (http_client_send(up->http_status, &out, on_status, gw, send->upid) != 0) {
         *out_wait_ms = 100;
         return false;
@@ -251,7 +327,8 @@ static bool ask(struct send *send, struct send_member *member, uint64_t *out_wai
     trail_add(gw->watch.trail, member->id, TRAIL_ASKED, send->upid, 0);
     send->asking = true;
     send->asked_id = member->id;
-    send->ask_url = (uint8_t)up->url;
+    send->ask_url = (uint8_t)way_url(up);
+    up->questions.asking++;
     return true;
 }
 
@@ -311,9 +388,14 @@ static void step(struct send *send)
 
     if (send->asking || !has_members(send) || given_up(send))
         return;
-    struct send_member *member = next_to_ask(send->upstream->gateway, send);
+    const struct upstream *up = send->upstream;
+    struct send_member *member = next_to_ask(up->gateway, send);
     if (member == NULL)
         decide(send);
+    else if (up->cfg == NULL) /* its configuration is gone: it waits for it, or for its end */
+        reconcile_add(send, NOBODY_ASKED_MS);
+    else if (up->pause == PAUSE_LOGIN || up->pause == PAUSE_BLOCKED)
+        reconcile_add(send, CANNOT_ASK_MS);
     else if (!ask(send, member, &wait_ms))
         reconcile_add(send, wait_ms);
 }
@@ -322,7 +404,7 @@ void reconcile_tick(struct upstream *up, uint64_t now_ms)
 {
     struct heap_entry entry;
 
-    if (up->cfg == NULL || up->gateway->stopped || up->pause == PAUSE_LOGIN || up->pause == PAUSE_BLOCKED)
+    if (up->gateway->stopped)
         return;
     for (unsigned i = 0; i < 1000 && heap_pop(&up->unclear, (int64_t)now_ms, &entry); i++) {
         struct send *send = send_find(up->gateway, entry.id);

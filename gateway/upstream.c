@@ -17,10 +17,11 @@
 
 enum {
     BATCH_MAX = SEND_MEMBERS_MAX,
-    AHEAD = 4,          /* times the connections: claims made in advance */
-    UNCLEAR_MAX = 500,  /* sends whose outcome is unknown; above it nothing new is sent */
-    UNCLAIM_MS = 5000,  /* a pause longer than this gives claims back to the queues */
-    FAILURES_BROKEN = 3 /* unanswered requests in a row that break an address */
+    AHEAD = 4,            /* times the connections: claims made in advance */
+    UNCLEAR_MAX = 500,    /* sends whose outcome is unknown; above it nothing new is sent */
+    UNCLAIM_MS = 5000,    /* a pause longer than this gives claims back to the queues */
+    FAILURES_BROKEN = 3,  /* unanswered requests in a row that break an address */
+    GIVE_UP_MS = 86400000 /* the default of retry.give_up [config/schema.c] */
 };
 
 int upstream_create(struct gateway *gw, const char *name, struct upstream **out)
@@ -143,6 +144,7 @@ int upstream_configure(struct upstream *up, const struct cfg_upstream *cfg)
     up->cfg = cfg;
     up->url = 0;
     memset(up->urls, 0, sizeof up->urls);
+    up->questions = (struct question_way){ .asking = up->questions.asking };
     rate_configure(&up->rate, cfg->rate, cfg->burst);
     if (new_login) {
         rules_login_unproven(up->rules);
@@ -190,15 +192,29 @@ void upstream_destroy_all(struct gateway *gw)
     }
 }
 
-const char *upstream_url(struct upstream *up, const char *path, char out[512])
+size_t upstream_url_count(const struct upstream *up)
 {
-    const char *base = up->cfg->urls[up->url];
+    size_t n = 0;
+
+    while (n < UPSTREAM_URLS_MAX && up->cfg->urls[n] != NULL)
+        n++;
+    return n;
+}
+
+const char *upstream_url_at(struct upstream *up, size_t url, const char *path, char out[512])
+{
+    const char *base = up->cfg->urls[url < upstream_url_count(up) ? url : up->url];
     size_t len = strlen(base);
 
     while (len > 0 && base[len - 1] == '/')
         len--;
     snprintf(out, 512, "%.*s%s", (int)len, base, path);
     return out;
+}
+
+const char *upstream_url(struct upstream *up, const char *path, char out[512])
+{
+    return upstream_url_at(up, up->url, path, out);
 }
 
 struct smsc_login upstream_login(const struct upstream *up)
@@ -224,38 +240,40 @@ void upstream_resume(struct upstream *up)
     up->paused_until_ms = 0;
     up->failures = 0;
     memset(up->urls, 0, sizeof up->urls);
+    up->questions = (struct question_way){ .asking = up->questions.asking };
     rules_forgive(up->rules);
     log_info("upstream resumed", "upstream=%s", up->name);
     upstream_pump(up);
 }
 
-/* After requests that were not answered: wait longer each time [retry of the configuration]. */
+uint64_t upstream_retry_ms(const struct upstream *up, unsigned failures)
+{
+    double wait = (double)up->cfg->retry_first_ms * pow(up->cfg->retry_factor, failures);
+
+    return wait > (double)up->cfg->retry_max_ms ? up->cfg->retry_max_ms : (uint64_t)wait;
+}
+
+uint64_t upstream_give_up_ms(const struct upstream *up)
+{
+    return up->cfg == NULL ? GIVE_UP_MS : up->cfg->retry_give_up_ms;
+}
+
+/* After requests that were not answered: wait longer each time. */
 static void back_off(struct upstream *up)
 {
     if (up->cfg == NULL)
         return; /* taken out of the configuration meanwhile: nothing is sent any more */
-    double wait = (double)up->cfg->retry_first_ms * pow(up->cfg->retry_factor, up->failures);
+    uint64_t wait_ms = upstream_retry_ms(up, up->failures);
 
     if (up->failures < 1000)
         up->failures++;
-    if (wait > (double)up->cfg->retry_max_ms)
-        wait = (double)up->cfg->retry_max_ms;
-    upstream_pause(up, PAUSE_BACKOFF, (uint64_t)wait);
-}
-
-static size_t url_count(const struct upstream *up)
-{
-    size_t n = 0;
-
-    while (n < UPSTREAM_URLS_MAX && up->cfg->urls[n] != NULL)
-        n++;
-    return n;
+    upstream_pause(up, PAUSE_BACKOFF, wait_ms);
 }
 
 /* The next address whose circuit is closed takes over; sticky, so that a reserve stays in use while it works. */
 static bool next_url(struct upstream *up, uint64_t now_ms)
 {
-    size_t count = url_count(up);
+    size_t count = upstream_url_count(up);
 
     for (size_t i = 1; i < count; i++) {
         size_t k = (up->url + i) % count;
@@ -272,7 +290,7 @@ static bool next_url(struct upstream *up, uint64_t now_ms)
 
 void upstream_failed(struct upstream *up, size_t which, bool reached)
 {
-    if (up->cfg == NULL || which >= url_count(up))
+    if (up->cfg == NULL || which >= upstream_url_count(up))
         return;
     struct url_state *url = &up->urls[which];
     uint64_t now_ms = clock_mono_ms();

@@ -495,11 +495,13 @@ static void a_peer_that_never_reads_is_paused_then_closed(void **state)
 
         buf_add(&bytes, ask, sizeof ask);
     }
-    /* Ours to the kernel until it takes no more: then the server has stopped to read. */
-    while (w->unbound == 0) {
-        uv_buf_t b = uv_buf_init(bytes.data, (unsigned)bytes.len);
+    /* Ours to the kernel until it takes no more: then the server has stopped to read. What it takes may end inside a PDU. */
+    for (size_t at = 0; w->unbound == 0;) {
+        uv_buf_t b = uv_buf_init(bytes.data + at, (unsigned)(bytes.len - at));
+        int wrote = uv_try_write((uv_stream_t *)&r->tcp, &b, 1);
 
-        uv_try_write((uv_stream_t *)&r->tcp, &b, 1);
+        if (wrote > 0)
+            at = (at + (size_t)wrote) % bytes.len;
         uv_run(&w->loop, w->troubles > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     }
     assert_string_equal("peer does not read", w->last_why);

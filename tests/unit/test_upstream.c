@@ -1,4 +1,7 @@
-/* test_upstream.c - from the claim to the request: what the store has refused must not leave. */
+/*
+ * test_upstream.c - from the claim to the request: what the store has refused must not leave. And what becomes of messages
+ * whose upstream is not configured any more.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,11 +97,114 @@ static void its_neighbours_do(void **state)
     assert_true(queue_phone_busy(up, 79990000003u));
 }
 
+/* --- an upstream without a configuration ------------------------------------------------------------------------- */
+
+static int setup_gone(void **state)
+{
+    (void)state;
+    world_open();
+    return 0;
+}
+
+enum { HOUR_MS = 3600000 };
+
+/* A message of so many hours ago that is in the store and not in memory, as after a start. */
+static uint64_t stored(int hours, enum message_state state, uint64_t upid)
+{
+    int64_t then_ms = clock_wall_ms() - (int64_t)hours * HOUR_MS;
+    struct message *m = message((uint64_t)then_ms * 1000000 + 1, "79990000001");
+
+    m->accepted_ms = then_ms;
+    m->registered_delivery = 1;
+    m->p.state = (uint8_t)state;
+    m->p.upid = upid;
+    assert_int_equal(0, store_put(gw.store, m, STORE_PLAIN, (struct store_done){ 0 }));
+    uint64_t id = m->id;
+    message_destroy(m);
+    store_flush(gw.store);
+    account_get(&gw, "a")->queued++;
+    return id;
+}
+
+static void look(void)
+{
+    for (int i = 0; i < 10; i++) {
+        upstream_tick(up, clock_mono_ms() + 1);
+        store_flush(gw.store);
+        for (int k = 0; k < 100; k++)
+            uv_run(&loop, UV_RUN_NOWAIT);
+    }
+}
+
+static void what_waits_for_it_ends_after_give_up(void **state)
+{
+    uint64_t old = stored(25, MESSAGE_QUEUED, 0), young = stored(23, MESSAGE_QUEUED, 0);
+    struct account *account = account_get(&gw, "a");
+
+    (void)state;
+    assert_null(up->cfg);
+    assert_int_equal(0, queue_add(&gw, account, up, false, young, false));
+    assert_int_equal(0, queue_add(&gw, account, up, false, old, false));
+    look();
+    struct item *item = book_find(gw.book, old);
+    assert_non_null(item);
+    assert_int_equal(SMPP_STATE_EXPIRED, item->m->p.final);
+    assert_int_equal(MESSAGE_DELIVERING, item->m->p.state);
+    assert_int_equal(1, account->deliveries.count);
+    assert_int_equal(1, account->queued);
+    assert_int_equal(young, lane_peek(&account->queues->lane, 0));
+    assert_int_equal(1, account->queues->lane.count - account->queues->holes);
+}
+
+static void unclear(uint64_t id, uint64_t upid)
+{
+    struct send *send = send_create(&gw, up, upid, 1);
+
+    assert_non_null(send);
+    send->members[0] = (struct send_member){ .id = id, .phone = 79990000001u, .cost_e6 = -1 };
+    send->at_ms = (int64_t)(upid / 1000000);
+    send->state = SEND_UNCLEAR;
+    send->holds_slot = send->repeated = true;
+    queue_phone_take(up, 79990000001u);
+    reconcile_add(send, 0);
+}
+
+static void nobody_can_be_asked_the_receipt_says_so_after_give_up(void **state)
+{
+    uint64_t id = (uint64_t)(clock_wall_ms() - 25LL * HOUR_MS) * 1000000 + 5;
+
+    (void)state;
+    unclear(stored(25, MESSAGE_SENDING, id), id);
+    look();
+    assert_int_equal(0, HASH_COUNT(gw.sends));
+    assert_int_equal(0, up->unclear_count);
+    assert_false(queue_phone_busy(up, 79990000001u));
+    assert_int_equal(0, account_get(&gw, "a")->queued);
+    assert_int_equal(1, account_get(&gw, "a")->deliveries.count);
+    struct item *item = book_find(gw.book, lane_peek(&account_get(&gw, "a")->deliveries, 0));
+    assert_int_equal(SMPP_STATE_UNKNOWN, item->m->p.final);
+}
+
+static void until_then_it_waits_for_its_configuration(void **state)
+{
+    uint64_t id = (uint64_t)(clock_wall_ms() - 23LL * HOUR_MS) * 1000000 + 5;
+
+    (void)state;
+    unclear(stored(23, MESSAGE_SENDING, id), id);
+    look();
+    assert_int_equal(1, HASH_COUNT(gw.sends));
+    assert_int_equal(1, up->unclear.count);
+    assert_true(queue_phone_busy(up, 79990000001u));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_refused_message_does_not_leave, setup, teardown),
         cmocka_unit_test_setup_teardown(its_neighbours_do, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_waits_for_it_ends_after_give_up, setup_gone, teardown),
+        cmocka_unit_test_setup_teardown(nobody_can_be_asked_the_receipt_says_so_after_give_up, setup_gone, teardown),
+        cmocka_unit_test_setup_teardown(until_then_it_waits_for_its_configuration, setup_gone, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
