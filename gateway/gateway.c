@@ -349,12 +349,13 @@ bool gateway_is_draining(const struct gateway *gw)
 
 int gateway_set_file(struct gateway *gw, const char *path)
 {
-    for (size_t i = 0; i < gw->retired_count; i++)
-        cfg_destroy(gw->retired[i]);
-    free(gw->retired);
+    char *copy = strdup(path);
+
+    if (copy == NULL)
+        return ERR_NOMEM;
     free(gw->config_file);
-    gw->config_file = strdup(path);
-    return gw->config_file == NULL ? ERR_NOMEM : 0;
+    gw->config_file = copy;
+    return 0;
 }
 
 /* --- the end ----------------------------------------------------------------------------------------------- */
@@ -421,6 +422,9 @@ void gateway_destroy(struct gateway *gw)
     buf_finish(&gw->scratch);
     buf_finish(&gw->body);
     cfg_destroy(gw->config);
+    for (size_t i = 0; i < gw->retired_count; i++) /* nobody looks at them now: the upstreams have gone */
+        cfg_destroy(gw->retired[i]);
+    free(gw->retired);
     uv_close((uv_handle_t *)&gw->before_poll, on_handle_closed);
     uv_close((uv_handle_t *)&gw->after_poll, on_handle_closed);
     uv_close((uv_handle_t *)&gw->linger, on_handle_closed);

@@ -283,8 +283,7 @@ static int store_for(struct intake *intake, struct account *account)
     bool parts = too_long || (account->cfg != NULL && account->cfg->incoming_long == CFG_UDH &&
                               size.units > smpp_text_part_units(size.alphabet, true));
 
-    if (parts) /* all of them or none: nothing but a store twice over its ceiling refuses these */
-        intake->flags |= STORE_KEEP;
+    /* The key and all parts are in one batch, so they are stored together or not at all, and who brought them is told. */
     int err = store_once(gw->store, intake->key, intake->flags, (struct store_done){ 0 });
     if (err != 0)
         return err;

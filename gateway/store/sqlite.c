@@ -62,8 +62,9 @@ static const char *const write_sql[WRITE_STATEMENT_COUNT] = {
     [DO_PHONE] = "INSERT OR IGNORE INTO phones (run, phone, id) VALUES (?1, ?2, ?3)",
     [DO_RUN] = "INSERT OR REPLACE INTO runs (run, low, high) VALUES (?1, ?2, ?3)",
     [DO_RUN_LOW] = "UPDATE runs SET low = ?2 WHERE run = ?1 AND low > ?2",
-    [DO_OLD_TEXTS] = "SELECT id, text <> '' AND NOT EXISTS (SELECT 1 FROM open WHERE open.id = messages.id)"
-                     " FROM messages WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
+    [DO_OLD_TEXTS] =
+        "SELECT id, text <> '' AND accepted_ms < ?4 AND NOT EXISTS (SELECT 1 FROM open WHERE open.id = messages.id)"
+        " FROM messages WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
     [DO_OLD_MESSAGES] = "SELECT id FROM messages WHERE id > ?1 AND id < ?2 AND accepted_ms < ?3"
                         " AND NOT EXISTS (SELECT 1 FROM open WHERE open.id = messages.id) ORDER BY id LIMIT ?4",
     [DO_DROP_MESSAGE] = "DELETE FROM messages WHERE id = ?1",
@@ -75,6 +76,8 @@ static const char *const write_sql[WRITE_STATEMENT_COUNT] = {
     [DO_DROP_RUN] = "DELETE FROM runs WHERE run = ?1",
     [DO_OLD_SENDS] =
         "SELECT upid, members FROM sends WHERE upid > ?1 AND upid < ?2 AND at_ms < ?3 ORDER BY upid LIMIT ?4",
+    [DO_NEXT_MESSAGE] = "SELECT id, accepted_ms FROM messages WHERE id >= ?1 ORDER BY id LIMIT 1",
+    [DO_NEXT_SEND] = "SELECT upid, at_ms FROM sends WHERE upid >= ?1 ORDER BY upid LIMIT 1",
     [DO_DROP_SEND] = "DELETE FROM sends WHERE upid = ?1",
     [DO_OLD_ONCES] = "SELECT key, at_ms FROM once WHERE key > ?1 ORDER BY key LIMIT ?2",
     [DO_DROP_ONCE] = "DELETE FROM once WHERE key = ?1",
@@ -259,7 +262,7 @@ static int end(struct sqlite_engine *e, struct change *c)
     if (rc != SQLITE_OK || c->err != 0)
         return rc;
     rc = write_result(e, &end->p, end->receipt_ms);
-    if (rc != SQLITE_OK || (end->keep_text && (int64_t)end->p.id > e->texts_upto))
+    if (rc != SQLITE_OK || (end->keep_text && !sqlite_texts_passed(e, (int64_t)end->p.id)))
         return rc;
     (void)sqlite3_bind_int64(e->st[DO_EMPTY], 1, (sqlite3_int64)end->p.id);
     return sqlite_run(e->st[DO_EMPTY]);

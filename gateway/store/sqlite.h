@@ -42,6 +42,8 @@ enum write_statement {
     DO_DROP_PHONES,
     DO_DROP_RUN,
     DO_OLD_SENDS,
+    DO_NEXT_MESSAGE,
+    DO_NEXT_SEND,
     DO_DROP_SEND,
     DO_OLD_ONCES,
     DO_DROP_ONCE,
@@ -83,10 +85,14 @@ struct sqlite_engine {
 
     _Atomic int64_t expire_asked; /* 0: nothing */
     _Atomic int64_t texts_asked;  /* 0: nothing, -1: texts may stay again */
+    _Atomic int64_t asked_at_ms;  /* wall */
     int64_t expire_before, texts_before;
     int64_t texts_upto; /* every message up to this id has no text, or loses it when it is closed; in the meta table */
+    int64_t ahead_texts_from, ahead_texts_upto; /* the same of ids that run ahead of time; from the start each time */
     enum expire_stage stage;
-    int64_t expire_after; /* cursor */
+    bool ahead;               /* this stage has come to the ids that run ahead of time */
+    int64_t expire_after;     /* cursor */
+    int64_t expire_before_id; /* of the ids ahead: none from it on is old enough */
     char expire_key[STORE_KEY_MAX + 1];
 };
 
@@ -121,6 +127,8 @@ void sqlite_keep(void *engine);
 void sqlite_backup(void *engine, struct lookup *l);
 void sqlite_expire(void *engine, int64_t before_ms);
 void sqlite_expire_texts(void *engine, int64_t before_ms);
+/* A message with this id loses its text as soon as it is closed: its time was over before. */
+bool sqlite_texts_passed(const struct sqlite_engine *e, int64_t id);
 int sqlite_texts_load(struct sqlite_engine *e); /* at open; an SQLite result code */
 bool sqlite_chore(void *engine);
 

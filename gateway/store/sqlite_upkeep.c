@@ -12,12 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "gateway/store/sqlite.h"
 
 enum {
     CHECKPOINT_PAGES = 4000,
-    EXPIRE_BITE = 200,  /* rows removed in one transaction */
-    BACKUP_PAGES = 2000 /* between two looks at the stop sign */
+    EXPIRE_BITE = 200,   /* rows removed in one transaction */
+    BACKUP_PAGES = 2000, /* between two looks at the stop sign */
+    AHEAD_MS = 3600000   /* ids further ahead of the clock tell no time */
 };
 #define TEXTS_META "_texts_upto"
 
@@ -65,6 +67,7 @@ void sqlite_expire(void *engine, int64_t before_ms)
 {
     struct sqlite_engine *e = engine;
 
+    atomic_store(&e->asked_at_ms, clock_wall_ms());
     atomic_store(&e->expire_asked, before_ms > 0 ? before_ms : 0);
 }
 
@@ -72,6 +75,7 @@ void sqlite_expire_texts(void *engine, int64_t before_ms)
 {
     struct sqlite_engine *e = engine;
 
+    atomic_store(&e->asked_at_ms, clock_wall_ms());
     atomic_store(&e->texts_asked, before_ms > 0 ? before_ms : -1);
 }
 
@@ -89,6 +93,64 @@ int sqlite_texts_load(struct sqlite_engine *e)
 static int64_t id_limit(int64_t before_ms)
 {
     return before_ms >= INT64_MAX / 1000000 ? INT64_MAX : before_ms * 1000000;
+}
+
+/* After a clock that was set far ahead and back, ids go on from where they were: rows of today have ids of next year. They
+ * are the last ones, closer together than time ever is, so all are within AHEAD_MS of the highest id. */
+static int64_t ahead_from(const struct sqlite_engine *e)
+{
+    int64_t now_id = id_limit(atomic_load(&e->asked_at_ms));
+
+    return (int64_t)e->highest <= now_id || (int64_t)e->highest - now_id <= id_limit(AHEAD_MS)
+               ? 0
+               : (int64_t)e->highest - id_limit(AHEAD_MS);
+}
+
+/* Of the ids from `from` on the first whose row is too young, by halves: rows came in the order of their ids. Those of the
+ * time when the clock was ahead, whose ids tell their time, stand before all others. */
+static int64_t first_young(struct sqlite_engine *e, sqlite3_stmt *next, int64_t from, int64_t before_ms)
+{
+    int64_t low = from, high = (int64_t)e->highest + 1;
+
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+
+        (void)sqlite3_bind_int64(next, 1, middle);
+        bool found = sqlite3_step(next) == SQLITE_ROW;
+        int64_t id = found ? sqlite3_column_int64(next, 0) : 0, at_ms = found ? sqlite3_column_int64(next, 1) : 0;
+        (void)sqlite3_reset(next);
+        if (!found || (at_ms >= before_ms && at_ms < id / id_limit(1) - AHEAD_MS / 2))
+            high = middle;
+        else
+            low = id + 1;
+    }
+    return low;
+}
+
+/* This stage is through with the ids that tell the time. True: there are others. */
+static bool goes_ahead(struct sqlite_engine *e)
+{
+    int64_t from = ahead_from(e);
+    bool texts = e->stage == EXPIRE_TEXTS;
+
+    if (e->ahead || from == 0 || !(texts || e->stage == EXPIRE_MESSAGES || e->stage == EXPIRE_SENDS))
+        return false;
+    if (texts && e->texts_before < 0) {
+        e->ahead_texts_from = e->ahead_texts_upto = 0;
+        return false;
+    }
+    e->ahead = true;
+    e->expire_after = from - 1;
+    e->expire_before_id = first_young(e, e->st[e->stage == EXPIRE_SENDS ? DO_NEXT_SEND : DO_NEXT_MESSAGE], from,
+                                      texts ? e->texts_before : e->expire_before);
+    if (texts && e->ahead_texts_upto < from)
+        e->ahead_texts_from = e->ahead_texts_upto = e->expire_after;
+    return true;
+}
+
+bool sqlite_texts_passed(const struct sqlite_engine *e, int64_t id)
+{
+    return id <= e->texts_upto || (id > e->ahead_texts_from && id <= e->ahead_texts_upto);
 }
 
 static int drop_one(sqlite3_stmt *st, int64_t id)
@@ -109,7 +171,7 @@ static int drop_message(struct sqlite_engine *e, int64_t id)
 static void bind_bite(sqlite3_stmt *st, const struct sqlite_engine *e)
 {
     (void)sqlite3_bind_int64(st, 1, e->expire_after);
-    (void)sqlite3_bind_int64(st, 2, id_limit(e->expire_before));
+    (void)sqlite3_bind_int64(st, 2, e->ahead ? e->expire_before_id : id_limit(e->expire_before));
     (void)sqlite3_bind_int64(st, 3, e->expire_before);
     (void)sqlite3_bind_int64(st, 4, EXPIRE_BITE);
 }
@@ -118,12 +180,14 @@ static void bind_bite(sqlite3_stmt *st, const struct sqlite_engine *e)
 static int expire_texts(struct sqlite_engine *e, int *count)
 {
     sqlite3_stmt *st = e->st[DO_OLD_TEXTS];
-    int64_t upto = e->texts_upto;
+    int64_t upto = e->ahead ? e->ahead_texts_upto : e->texts_upto;
     int rc;
 
     (void)sqlite3_bind_int64(st, 1, upto);
-    (void)sqlite3_bind_int64(st, 2, id_limit(e->texts_before));
+    (void)sqlite3_bind_int64(st, 2, e->ahead ? e->expire_before_id : id_limit(e->texts_before));
     (void)sqlite3_bind_int64(st, 3, EXPIRE_BITE);
+    /* among the ids ahead are rows of the wrong clock: nobody knows how old those are */
+    (void)sqlite3_bind_int64(st, 4, e->ahead ? e->texts_before : INT64_MAX);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         upto = sqlite3_column_int64(st, 0);
         (*count)++;
@@ -136,6 +200,10 @@ static int expire_texts(struct sqlite_engine *e, int *count)
     (void)sqlite3_reset(st);
     if (rc != SQLITE_DONE)
         return rc;
+    if (e->ahead) {
+        e->ahead_texts_upto = upto;
+        return SQLITE_OK;
+    }
     if (e->texts_before < 0)
         upto = 0;
     rc = upto == e->texts_upto ? SQLITE_OK : sqlite_meta(e, TEXTS_META, upto);
@@ -247,6 +315,7 @@ static void next_stage(struct sqlite_engine *e)
     bool last = e->stage == EXPIRE_ONCES || (e->stage == EXPIRE_TEXTS && e->expire_before == 0);
 
     e->stage = last ? EXPIRE_IDLE : e->stage + 1;
+    e->ahead = false;
     e->expire_after = 0;
     e->expire_key[0] = '\0';
 }
@@ -267,7 +336,7 @@ static bool take_wishes(struct sqlite_engine *e)
 bool sqlite_chore(void *engine)
 {
     struct sqlite_engine *e = engine;
-    int64_t upto = e->texts_upto;
+    int64_t upto = e->texts_upto, ahead_upto = e->ahead_texts_upto;
     int count = 0, rc;
 
     if (e->stage == EXPIRE_IDLE && !take_wishes(e))
@@ -292,10 +361,12 @@ bool sqlite_chore(void *engine)
     if (rc != SQLITE_OK) { /* no room, most likely: the next store_expire begins again */
         sqlite_rollback(e->write);
         e->texts_upto = upto;
+        e->ahead_texts_upto = ahead_upto;
         e->stage = EXPIRE_IDLE;
+        e->ahead = false;
         return false;
     }
-    if (count < EXPIRE_BITE)
+    if (count < EXPIRE_BITE && !goes_ahead(e))
         next_stage(e);
     return e->stage != EXPIRE_IDLE || atomic_load(&e->expire_asked) != 0 || atomic_load(&e->texts_asked) != 0;
 }

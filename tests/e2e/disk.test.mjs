@@ -113,6 +113,23 @@ for (const [what, breaks] of Object.entries(kinds)) {
   });
 }
 
+test('an incoming message of several parts on a full disk is refused like a short one, and brought again', async (t) => {
+  const { faults, gateway, ...world } = await start(t, { esme: { incoming_long: 'udh' } });
+  const url = `http://127.0.0.1:${gateway.callbackPort}/smsc/callback`;
+  const long = { id: '77001', phone: '79161234567', to: '79037672215', mes: 'слово '.repeat(60), smsc: '', sms_id: '' };
+  const esme = await world.esme();
+  const bring = () => callBack(url, long, { signal: AbortSignal.timeout(15000) });
+  faults.diskFull();
+  for (let i = 0; i < 3; i++) assert.equal(await bring(), 503);
+  faults.diskFull(false);
+  await until('it is ready again', world.ready);
+  assert.equal(await bring(), 200);
+  assert.equal(await bring(), 200, 'a repeat');
+  await until('all its parts', () => esme.delivered.length >= 6);
+  await (await world.esme('bind_transmitter')).submit({}); // what came twice would be here by its answer
+  assert.equal(esme.delivered.length, 6);
+});
+
 test('the disk fills while requests are under way: what the upstream took is remembered, and killed then, asked about', async (t) => {
   const world = await start(t, { upstream: { batch: { max: 1, linger: '0ms' }, limits: { repeat: '200ms', window: '600ms' } } });
   const { faults, gateway, simulator } = world;

@@ -30,6 +30,7 @@ static struct item *wait_for_turn(const char *system_id, const char *phone, cons
 {
     struct account *account = account_get(&gw, system_id);
     struct message facts = { .id = next_id,
+                             .accepted_ms = clock_wall_ms(),
                              .public_id = next_id,
                              .kind = MESSAGE_MT,
                              .dest = { (char *)(uintptr_t)phone, strlen(phone) },

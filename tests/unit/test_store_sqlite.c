@@ -397,6 +397,38 @@ static void retention_removes_rows_and_whole_runs(void **state)
     assert_true(ask_sql(file_of(d), "SELECT count(*) FROM phones") >= 5000);
 }
 
+/* A clock set a year ahead and back: ids of today's rows are ahead of time, and they are kept no longer than others. */
+static void retention_reaches_rows_whose_ids_are_ahead_of_time(void **state)
+{
+    struct desk *d = *state;
+    const int64_t hour = 3600000, then = clock_wall_ms(), year = 365 * 24 * hour;
+
+    for (int i = 0; i < 1000; i++) { /* two of the time ahead, then hour after hour, oldest first */
+        clock_fake(1, i < 2 ? then + year : then - 1000 * hour + i * hour);
+        struct message m = sample(store_next_id(d->store), "79031234567");
+        struct store_member member = { m.id, 79031234567 };
+        struct store_send send = { .upid = store_next_id(d->store),
+                                   .state = SEND_ACCEPTED,
+                                   .at_ms = clock_wall_ms(),
+                                   .cost_e6 = -1,
+                                   .members = &member,
+                                   .member_count = 1 };
+
+        m.accepted_ms = clock_wall_ms();
+        m.p.state = MESSAGE_CLOSED;
+        assert_int_equal(0, store_put(d->store, &m, STORE_PLAIN, (struct store_done){ 0 }));
+        assert_int_equal(0, store_send_put(d->store, &send, STORE_PLAIN, (struct store_done){ 0 }));
+    }
+    wait_quiet(d);
+    store_expire_texts(d->store, then - 300 * hour);
+    store_expire(d->store, then - 700 * hour);
+    while (ask_sql(file_of(d), "SELECT count(*) FROM sends") != 702)
+        ;
+    assert_int_equal(702, ask_sql(file_of(d), "SELECT count(*) FROM messages"));
+    assert_int_equal(302, ask_sql(file_of(d), "SELECT count(*) FROM messages WHERE text <> ''"));
+    clock_fake_end();
+}
+
 static void ids_never_come_again_even_when_their_rows_are_gone(void **state)
 {
     struct desk *d = *state;
@@ -470,6 +502,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_with_nothing_kept_lets_the_next_try, begin, end),
         cmocka_unit_test_setup_teardown(a_phone_is_found_before_during_and_after_indexing, begin, end),
         cmocka_unit_test_setup_teardown(retention_removes_rows_and_whole_runs, begin, end),
+        cmocka_unit_test_setup_teardown(retention_reaches_rows_whose_ids_are_ahead_of_time, begin, end),
         cmocka_unit_test_setup_teardown(ids_never_come_again_even_when_their_rows_are_gone, begin, end),
         cmocka_unit_test_setup_teardown(a_backup_is_a_whole_database, begin, end),
         cmocka_unit_test_setup_teardown(the_wal_does_not_grow_without_end, begin, end),

@@ -43,7 +43,7 @@ export function written(params, { format = 'form', charset = 'utf-8' } = {}) {
 /** Posts one event; the HTTP status. */
 export async function callBack(url, params, options = {}) {
   const { body, type } = written(options.unsigned ? params : signed(params, options), options);
-  const reply = await fetch(url, { method: 'POST', body, headers: { 'Content-Type': type } });
+  const reply = await fetch(url, { method: 'POST', body, headers: { 'Content-Type': type }, signal: options.signal });
   await reply.arrayBuffer();
   return reply.status;
 }
