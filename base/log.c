@@ -30,6 +30,7 @@ enum {
     WAITING_MAX_BYTES = 1 << 20,
     PHRASES = 64, /* folding remembers this many phrases; a collision only folds less */
     FOLD_MS = 1000,
+    STOP_MS = 2000,  /* what waits is written for so long at the end, if somebody reads it */
     FOLD_AFTER = 20, /* different lines of one phrase within FOLD_MS before they are folded */
     PHRASE_MAX = 64
 };
@@ -54,7 +55,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* All below under the lock. */
 static pthread_cond_t wake; /* initialised by log_start on the monotonic clock */
 static pthread_t thread;
-static bool running, stopping;
+static bool running, stopping, ended;
 static struct buf waiting;
 static struct phrase *phrases; /* NULL until log_start */
 static uint64_t dropped_told;
@@ -329,14 +330,10 @@ static uint64_t fold_due(bool all)
     return next;
 }
 
-static void wait_for_work(uint64_t at_most_ms)
+static struct timespec in_ms(uint64_t at_most_ms)
 {
     struct timespec until;
 
-    if (at_most_ms == 0) {
-        pthread_cond_wait(&wake, &lock);
-        return;
-    }
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(at_most_ms / 1000);
     until.tv_nsec += (long)(at_most_ms % 1000) * 1000000L;
@@ -344,7 +341,17 @@ static void wait_for_work(uint64_t at_most_ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000L;
     }
-    pthread_cond_timedwait(&wake, &lock, &until);
+    return until;
+}
+
+static void wait_for_work(uint64_t at_most_ms)
+{
+    struct timespec until = in_ms(at_most_ms);
+
+    if (at_most_ms == 0)
+        pthread_cond_wait(&wake, &lock);
+    else
+        pthread_cond_timedwait(&wake, &lock, &until);
 }
 
 static void tell_dropped(void)
@@ -384,6 +391,8 @@ static void *write_lines(void *unused)
         out = full;
         pthread_mutex_lock(&lock);
     }
+    ended = true;
+    pthread_cond_broadcast(&wake);
     pthread_mutex_unlock(&lock);
     buf_finish(&out);
     return NULL;
@@ -406,7 +415,7 @@ int log_start(enum log_level level, enum log_format format)
     phrases = calloc(PHRASES, sizeof *phrases);
     if (phrases != NULL && pthread_cond_init(&wake, &monotonic) == 0) {
         buf_init(&waiting, WAITING_MAX_BYTES);
-        stopping = false;
+        stopping = ended = false;
         running = pthread_create(&thread, NULL, write_lines, NULL) == 0;
         err = running ? 0 : ERR_NOMEM;
         if (!running)
@@ -429,8 +438,14 @@ void log_stop(void)
         return;
     }
     stopping = true;
-    pthread_cond_signal(&wake);
+    pthread_cond_broadcast(&wake);
+    struct timespec until = in_ms(STOP_MS);
+    while (!ended && pthread_cond_timedwait(&wake, &lock, &until) != ETIMEDOUT)
+        ;
+    bool stuck = !ended;
     pthread_mutex_unlock(&lock);
+    if (stuck)
+        return; /* in a write that nobody reads: the process shall end all the same, and the thread with it */
     pthread_join(thread, NULL);
 
     pthread_mutex_lock(&lock);

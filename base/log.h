@@ -19,7 +19,8 @@ enum log_format { LOG_TEXT, LOG_JSON };
 
 /* Starts the thread. Returns 0 or ERR_NOMEM. */
 int log_start(enum log_level level, enum log_format format) MUST_CHECK;
-/* Writes what waits and ends the thread. Safe to call without log_start. */
+/* Writes what waits and ends the thread; when nobody reads the output, gives up after two seconds. Safe to call without
+ * log_start, and again. */
 void log_stop(void);
 /* Live change. */
 void log_set(enum log_level level, enum log_format format);

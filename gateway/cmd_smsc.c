@@ -177,11 +177,21 @@ static int read_arguments(struct job *job, int argc, char **argv)
     return 2;
 }
 
+static const char *from_environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
 static int read_config(struct job *job)
 {
     struct buf mistakes;
 
-    if (job->file == NULL && access(DEFAULT_FILE, R_OK) == 0 && job->admin == NULL)
+    bool elsewhere = job->admin != NULL || (!job->direct && from_environment("SMPPBRIDGE_URL") != NULL);
+
+    /* the file of this machine need not be about the gateway asked: its token is not for others */
+    if (job->file == NULL && !elsewhere && access(DEFAULT_FILE, R_OK) == 0)
         job->file = DEFAULT_FILE;
     if (job->file == NULL)
         return job->direct ? wrong("%s needs -c FILE", "--direct") : -1;
@@ -317,13 +327,6 @@ static void ask_next(struct job *job)
         fail(job, err_text(err));
         http_client_destroy(job->client);
     }
-}
-
-static const char *from_environment(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
 /* The address of the gateway's administration as a client reaches it: given, from the environment, as configured, in

@@ -84,7 +84,11 @@ static int add_template(struct lab_call *call)
 
     buf_init(&text, RECORD_FORM_MAX);
     const char *msg = record_field(record, "msg", &text);
-    int err = http_params_add(&call->params, "mes", msg, strlen(msg));
+    size_t i = 0;
+    while (i < call->params.count && strcmp(call->params.at[i].name, "mes") != 0)
+        i++;
+    int err = i < call->params.count ? http_params_replace(&call->params, i, msg, strlen(msg))
+                                     : http_params_add(&call->params, "mes", msg, strlen(msg));
     buf_finish(&text);
     return err != 0 ? 5 : 0;
 }

@@ -228,7 +228,7 @@ static void jobs_use_templates_groups_and_a_second_text(void **state)
 {
     UNUSED(state);
     assert_string_equal(ask("templates", AUTH "add=1&name=T&msg=From the template&fmt=1"), "1");
-    assert_string_equal(ask("jobs", AUTH "add=1&name=J&phones=G1&tpl=1&fmt=1"), "2"); /* leaves at once */
+    assert_string_equal(ask("jobs", AUTH "add=1&name=J&phones=G1&mes=&tpl=1&fmt=1"), "2"); /* leaves at once */
     assert_string_equal(ask("jobs", AUTH "add=1&name=J&phones=G1&tpl=7&fmt=1"), "0,-3");
     assert_int_equal(lab->n.accepted, 3);
     assert_string_equal(lab_message_by_serial(&lab->messages, 1)->text, "From the template");

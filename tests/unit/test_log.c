@@ -226,6 +226,39 @@ static void a_log_nobody_reads_drops_and_counts(void **state)
     ends[0] = -1;
 }
 
+static void *stop_it(void *done)
+{
+    log_stop();
+    (void)!write(*(const int *)done, "x", 1);
+    return NULL;
+}
+
+static void a_log_nobody_reads_lets_the_process_end(void **state)
+{
+    char text[1500], phrase[16];
+    int done[2];
+    pthread_t stopper;
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_int_equal(0, log_start(LOG_INFO, LOG_TEXT));
+    for (unsigned i = 0; i < 500; i++) { /* more than a pipe holds */
+        snprintf(phrase, sizeof phrase, "p%u", i);
+        log_info(phrase, "v=%s", text);
+    }
+    assert_int_equal(0, pipe2(done, O_CLOEXEC));
+    assert_int_equal(0, pthread_create(&stopper, NULL, stop_it, &done[1]));
+    struct pollfd ready = { .fd = done[0], .events = POLLIN };
+    int stopped = poll(&ready, 1, 60000);
+    close(ends[0]); /* frees whoever still writes; close_pipe stops once more */
+    ends[0] = -1;
+    pthread_join(stopper, NULL);
+    close(done[0]);
+    close(done[1]);
+    assert_int_equal(1, stopped);
+}
+
 static void *say_many(void *unused)
 {
     (void)unused;
@@ -277,6 +310,7 @@ int main(void)
         CASE(a_flood_of_different_lines_folds_late),
         CASE(a_folded_line_comes_by_itself),
         CASE(a_log_nobody_reads_drops_and_counts),
+        CASE(a_log_nobody_reads_lets_the_process_end),
         CASE(lines_of_two_threads_stay_whole),
     };
     signal(SIGPIPE, SIG_IGN);
