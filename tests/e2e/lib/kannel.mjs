@@ -70,6 +70,18 @@ get-url = "${callbacks}/mo?from=%p&to=%P&text=%b&charset=utf-8&coding=%c"
 `;
 }
 
+/** A connection of its own for each request: Kannel closes idle ones just when fetch might use them again. */
+function getOnce(url) {
+  return new Promise((resolve, reject) => {
+    const request = http.get(url, { agent: false }, (reply) => {
+      let text = '';
+      reply.setEncoding('utf8').on('data', (part) => (text += part));
+      reply.on('end', () => resolve({ status: reply.statusCode, text })).on('error', reject);
+    });
+    request.on('error', reject);
+  });
+}
+
 export class Kannel {
   async start(smsc, callbacks, interfaceVersion, options = {}) {
     this.directory = mkdtempSync(path.join(os.tmpdir(), 'smppbridge-kannel-'));
@@ -92,9 +104,8 @@ export class Kannel {
 
   async send(parameters) {
     const query = new URLSearchParams({ username: 'user', password: 'pass', ...parameters });
-    const reply = await fetch(`${this.sendsms}?${query}`);
-    const text = await reply.text();
-    assert.equal(reply.status, 202, text);
+    const { status, text } = await getOnce(`${this.sendsms}?${query}`);
+    assert.equal(status, 202, text);
   }
 
   async stop() {
