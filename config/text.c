@@ -160,6 +160,22 @@ static bool blank_comments(struct cfg_reader *r, char *text, size_t len)
     return true;
 }
 
+/* Does a secret stand on the line of `at`? Any key that sounds like one will do. */
+static bool is_by_secret(const char *text, size_t at)
+{
+    static const char *const names[] = { "password", "api_key", "secret", "token", "proxy" };
+    size_t start = at;
+
+    while (start > 0 && text[start - 1] != '\n')
+        start--;
+    size_t len = at - start + strcspn(text + at, "\n");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (memmem(text + start, len, names[i], strlen(names[i])) != NULL)
+            return true;
+    }
+    return false;
+}
+
 static void not_json(struct cfg_reader *r, const char *text, size_t len, size_t at)
 {
     char what[160];
@@ -197,7 +213,9 @@ static void not_json(struct cfg_reader *r, const char *text, size_t len, size_t 
     size_t n = 0;
     while (n < EXCERPT && at + n < len && text[at + n] != '\n')
         n++;
-    snprintf(what, sizeof what, "not understood: %.*s; %s", (int)n, text + at,
+    if (is_by_secret(text, at))
+        n = 0;
+    snprintf(what, sizeof what, "not understood%s%.*s; %s", n > 0 ? ": " : "", (int)n, text + at,
              before > 0 && strchr(",:[{", text[before - 1]) != NULL
                  ? "a value is expected here (keys and strings in \"\")"
                  : "a comma or a closing } or ] is expected here");
