@@ -45,10 +45,13 @@ class Observer {
     peer.write(pdu(response(cmd.deliver_sm), { seq: p.seq, body: Buffer.from([0]) }));
     const { id, stat } = receiptIn(p.body);
     this.events.push(`${stat} ${id}`);
-    // two sockets that became readable together are read in any order: what was there is seen by the end of this turn
-    setImmediate(() => {
-      if (!this.events.includes(`answer ${id}`)) this.early.push(`${stat} ${id}`);
-    });
+    // Two sockets that became readable together are read in any order. And the kernel looks at them one after the other: an
+    // answer that came when it had passed its socket, and before it came to the receipt's, is told by the next look only.
+    setImmediate(() =>
+      setImmediate(() => {
+        if (!this.events.includes(`answer ${id}`)) this.early.push(`${stat} ${id}`);
+      }),
+    );
   }
 
   submit(seq, fields = {}) {
@@ -62,10 +65,13 @@ class Observer {
   /** All receipts are there and nothing came early. Of the notifications some may be missing: when the callback of the
    * final status passes that of the passing one on the way to the gateway, there is nothing more to notify. */
   async all(count) {
-    await until('all receipts', () => this.seen('DELIVRD') === count);
-    assert.deepEqual(this.early, []);
+    await until('all receipts', () => this.seen('DELIVRD') === count, 60000).catch((error) => {
+      error.message += `; seen: ${this.events.join(', ')}`;
+      throw error;
+    });
+    assert.deepEqual(this.early, [], `seen: ${this.events.join(', ')}`);
     const notified = this.events.filter((e) => e.startsWith('ENROUTE ')).map((e) => e.slice('ENROUTE '.length));
-    assert.ok(notified.length > 0, 'no notification came');
+    assert.ok(notified.length > 0, `no notification came; seen: ${this.events.join(', ')}`);
     for (const id of notified) assert.ok(this.events.indexOf(`ENROUTE ${id}`) < this.events.indexOf(`DELIVRD ${id}`), id);
   }
 
