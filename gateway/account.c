@@ -44,6 +44,7 @@ struct account *account_get(struct gateway *gw, const char *system_id)
     account->meters.accepted = metric_cell(gw->meters.messages, METRIC_VALUES(system_id, "", "accepted"));
     account->meters.refused = metric_cell(gw->meters.messages, METRIC_VALUES(system_id, "", "refused"));
     account->meters.throttled = metric_cell(gw->meters.throttled, METRIC_VALUES(system_id));
+    account->meters.headroom = metric_cell(gw->meters.headroom, METRIC_VALUES(system_id));
     account->meters.queued = metric_cell(gw->meters.queue, METRIC_VALUES("submit", system_id, ""));
     account->meters.backlog = metric_cell(gw->meters.queue, METRIC_VALUES("deliver", system_id, ""));
     HASH_ADD_STR(gw->accounts, system_id, account);

@@ -17,6 +17,7 @@
 #include "gateway/conformance.h"
 #include "gateway/lab_accounts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,6 +165,9 @@ static void on_tick(uv_timer_t *timer)
     HASH_ITER(hh, gw->accounts, account, next)
     {
         account->meters.queued->value = (double)account->queued;
+        account->meters.headroom->value = account->rate.per_second > 0
+                                              ? (double)rate_available(&account->rate, now_ms, UINT32_MAX)
+                                              : (double)INFINITY;
         account->meters.backlog->value = (double)(deliver_waiting(account) + account->postponed + account->delivering);
         quota_tick(account, wall_ms);
         deliver_trim(account);

@@ -40,6 +40,8 @@ void meters_register(struct gateway_meters *m)
     m->sessions = metric_register(METRIC_GAUGE, "smppbridge_sessions", "Bound sessions.", "system_id,type");
     m->throttled =
         metric_register(METRIC_COUNTER, "smppbridge_throttled_total", "Submits answered ESME_RTHROTTLED.", "system_id");
+    m->headroom = metric_register(METRIC_GAUGE, "smppbridge_rate_headroom_messages",
+                                  "What the account's rate leaves to submit at once; +Inf: it has none.", "system_id");
     m->quota_used = metric_register(METRIC_GAUGE, "smppbridge_quota_used", "Of the account's quota, in this period.",
                                     "system_id,unit");
     m->quota_limit = metric_register(METRIC_GAUGE, "smppbridge_quota_limit", "The account's quota a period; 0: none.",

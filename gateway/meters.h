@@ -15,6 +15,7 @@ struct gateway_meters {
     struct metric *queue;                    /* queue, system_id or upstream */
     struct metric *sessions;                 /* system_id, type */
     struct metric *throttled;                /* system_id */
+    struct metric *headroom;                 /* system_id */
     struct metric *logins;                   /* outcome */
     struct metric *trouble;                  /* what */
     struct metric *quota_used, *quota_limit; /* system_id, unit */
@@ -26,7 +27,7 @@ struct gateway_meters {
 
 struct account_meters {
     struct metric_cell *accepted, *refused;
-    struct metric_cell *queued, *backlog, *throttled;
+    struct metric_cell *queued, *backlog, *throttled, *headroom;
 };
 
 struct upstream_meters {

@@ -77,6 +77,8 @@ test('each panel of the Grafana dashboard asks for what there is', () => {
 test('what happened is counted where the contract says', () => {
   const value = (line) => Number(text.match(new RegExp(`^${line.replace(/[{}|]/g, '\\$&')} (\\S+)$`, 'm'))?.[1]);
   assert.ok(value('smppbridge_throttled_total{system_id="slow"}') >= 1);
+  assert.ok([0, 1].includes(value('smppbridge_rate_headroom_messages{system_id="slow"}')), 'no more than its burst');
+  assert.match(text, /^smppbridge_rate_headroom_messages\{system_id="demo"\} \+Inf$/m);
   assert.ok(value('smppbridge_receipts_total{system_id="demo",stat="DELIVRD"}') >= 1);
   assert.ok(value('smppbridge_sessions{system_id="demo",type="transceiver"}') >= 1);
   assert.ok(Number.isFinite(value('smppbridge_upstream_balance{upstream="smsc"}')));
