@@ -126,6 +126,14 @@ static void follow_rules(struct upstream *up, const struct cfg_upstream *cfg)
     rules_configure(up->rules, &limits);
 }
 
+static int client_for(struct gateway *gw, const struct http_client_opts *opts, struct http_client **at)
+{
+    if (*at == NULL)
+        return http_client_create(gw->loop, opts, at);
+    http_client_configure(*at, opts);
+    return 0;
+}
+
 int upstream_configure(struct upstream *up, const struct cfg_upstream *cfg)
 {
     struct gateway *gw = up->gateway;
@@ -139,6 +147,11 @@ int upstream_configure(struct upstream *up, const struct cfg_upstream *cfg)
     struct http_client_opts status_opts = opts;
 
     status_opts.max_inflight = cfg->status_connections;
+    int err = client_for(gw, &opts, &up->http);
+    if (err == 0)
+        err = client_for(gw, &status_opts, &up->http_status);
+    if (err != 0)
+        return err; /* as it was before: one that has never had a configuration sends nothing */
     bool new_login = up->cfg == NULL || !same_login(up->cfg, cfg) || strcmp(up->cfg->password, cfg->password) != 0;
     follow_rules(up, cfg);
     up->cfg = cfg;
@@ -151,12 +164,6 @@ int upstream_configure(struct upstream *up, const struct cfg_upstream *cfg)
         if (up->pause == PAUSE_LOGIN)
             up->pause = PAUSE_NONE;
     }
-    if (up->http == NULL) {
-        int err = http_client_create(gw->loop, &opts, &up->http);
-        return err != 0 ? err : http_client_create(gw->loop, &status_opts, &up->http_status);
-    }
-    http_client_configure(up->http, &opts);
-    http_client_configure(up->http_status, &status_opts);
     return 0;
 }
 

@@ -13,6 +13,8 @@ struct smpp_slot {
 
 struct smpp_listener {
     uv_tcp_t tcp;
+    uv_timer_t again; /* a connection waits that there was no memory to turn away */
+    unsigned handles; /* not closed yet */
     struct smpp_listener *next;
     struct smpp_server *server;
     bool tls;

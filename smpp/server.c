@@ -19,8 +19,9 @@
 #include "base/clock.h"
 #include "base/net.h"
 
-enum { NO_SLOT = UINT32_MAX, BACKLOG = 1024 };
+enum { NO_SLOT = UINT32_MAX, BACKLOG = 1024, AGAIN_MS = 100 };
 
+static void on_connection(uv_stream_t *stream, int status);
 static void on_drain_alarm(struct smpp_alarm *alarm, uint64_t now_ms);
 static void on_drain_chore(struct smpp_chore *chore);
 
@@ -145,9 +146,17 @@ static void report(struct smpp_server *server, const char *address, const char *
         server->ops->on_trouble(server->owner, &info, what);
 }
 
-/* Too many: taken and closed, without a session. */
-static void turn_away(struct smpp_server *server, uv_stream_t *listener, const char *what)
+static void on_again(uv_timer_t *timer)
 {
+    struct smpp_listener *listener = timer->data;
+
+    on_connection((uv_stream_t *)&listener->tcp, 0);
+}
+
+/* Too many: taken and closed, without a session. */
+static void turn_away(struct smpp_server *server, uv_stream_t *stream, const char *what)
+{
+    struct smpp_listener *listener = stream->data;
     uv_tcp_t *tcp = malloc(sizeof *tcp);
     char address[NET_TEXT_SIZE] = "?";
     struct sockaddr_storage peer;
@@ -155,9 +164,11 @@ static void turn_away(struct smpp_server *server, uv_stream_t *listener, const c
 
     if (tcp == NULL || uv_tcp_init(smpp_turn_loop(server->turn), tcp) != 0) {
         free(tcp);
+        /* libuv accepts nobody more while one is waiting to be taken */
+        uv_timer_start(&listener->again, on_again, AGAIN_MS, 0);
         return;
     }
-    if (uv_accept(listener, (uv_stream_t *)tcp) == 0 && uv_tcp_getpeername(tcp, (struct sockaddr *)&peer, &len) == 0)
+    if (uv_accept(stream, (uv_stream_t *)tcp) == 0 && uv_tcp_getpeername(tcp, (struct sockaddr *)&peer, &len) == 0)
         net_text((struct sockaddr *)&peer, address);
     uv_close((uv_handle_t *)tcp, on_refused_closed);
     report(server, address, what);
@@ -200,6 +211,8 @@ static void on_listener_closed(uv_handle_t *handle)
     struct smpp_listener *listener = handle->data;
     struct smpp_server *server = listener->server;
 
+    if (--listener->handles > 0)
+        return;
     for (struct smpp_listener **at = &server->listeners; *at != NULL; at = &(*at)->next) {
         if (*at == listener) {
             *at = listener->next;
@@ -216,6 +229,7 @@ static void close_listener(struct smpp_listener *listener)
         return;
     listener->closing = true;
     uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
+    uv_close((uv_handle_t *)&listener->again, on_listener_closed);
 }
 
 int smpp_server_listen_fd(struct smpp_server *server, int fd, bool tls, const char **out_why)
@@ -228,7 +242,9 @@ int smpp_server_listen_fd(struct smpp_server *server, int fd, bool tls, const ch
         *out_why = uv_strerror(rc);
         return ERR_IO;
     }
-    listener->tcp.data = listener;
+    uv_timer_init(smpp_turn_loop(server->turn), &listener->again);
+    listener->handles = 2;
+    listener->tcp.data = listener->again.data = listener;
     listener->server = server;
     listener->tls = tls;
     listener->next = server->listeners;

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "config/config.h"
+#include "base/clock.h"
 #include "gateway/book.h"
 #include "gateway/gateway.h"
 #include "smpp/framer.h"
@@ -34,9 +35,15 @@
 
 static _Thread_local unsigned long countdown; /* 0: not armed; 1: the next one fails */
 static _Thread_local bool fired;
+static _Thread_local bool starved;           /* all fail */
+static _Thread_local unsigned long starving; /* so many have */
 
 static bool refused(void)
 {
+    if (starved) {
+        starving++;
+        return true;
+    }
     if (countdown == 0 || --countdown > 0)
         return false;
     fired = true;
@@ -270,8 +277,12 @@ static int64_t next_status(uint32_t want_id)
 {
     uint8_t in[512];
     size_t have = 0, want = 16;
+    uint64_t until_ms = clock_mono_ms() + 30000;
 
     for (;;) {
+        if (clock_mono_ms() > until_ms)
+            fail_msg("no answer in 30 s");
+
         ssize_t n = recv(peer, in + have, want - have, MSG_DONTWAIT);
 
         if (n == 0 || (n < 0 && errno != EAGAIN))
@@ -309,14 +320,19 @@ static void say(struct smpp_pdu *pdu)
     buf_finish(&out);
 }
 
-static bool bind_one(void)
+static void dial(void)
 {
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(gateway_smpp_port(gw)) };
-    struct smpp_pdu pdu = { .command_id = CMD_BIND_TRANSCEIVER, .has_body = true };
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     peer = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(0, connect(peer, (struct sockaddr *)&to, sizeof to));
+}
+
+static bool bind_on_line(void)
+{
+    struct smpp_pdu pdu = { .command_id = CMD_BIND_TRANSCEIVER, .has_body = true };
+
     pdu.bind.system_id = smpp_str("demo");
     pdu.bind.password = smpp_str("demo");
     pdu.bind.interface_version = 0x34;
@@ -327,6 +343,26 @@ static bool bind_one(void)
     say(&pdu);
     countdown = armed;
     return next_status(CMD_BIND_TRANSCEIVER | CMD_RESPONSE) == 0;
+}
+
+static bool bind_one(void)
+{
+    dial();
+    return bind_on_line();
+}
+
+/* Not even memory to turn somebody away: whoever connects is served as soon as there is some. */
+static void connect_in_famine(void)
+{
+    unsigned long before = starving;
+
+    dial();
+    starved = true;
+    while (starving < before + 2) /* for a session, and for the handle to close */
+        uv_run(&loop, UV_RUN_ONCE);
+    starved = false;
+    assert_true(bind_on_line());
+    hang_up();
 }
 
 static bool bind_and_go(void)
@@ -405,6 +441,10 @@ static void a_submit_is_taken_or_refused(void **state)
     unsigned long in_bind = each_in_turn(bind_and_go);
     assert_true(in_bind >= 2);
     assert_true(submit_one());
+    if (peer >= 0)
+        hang_up();
+    connect_in_famine();
+    connect_in_famine();
     print_message(
         "%lu allocations in a submit, %lu from connection to bind; %u taken, %u refused, %u connections closed\n",
         in_submit, in_bind, taken, refusals, hang_ups);
