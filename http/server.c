@@ -19,9 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/buf.h"
-#include "base/net.h"
-#include "http/linger.h"
+#include "http/exchange.h"
 #include "http/listening.h"
 #include "http/server_head.h"
 
@@ -33,82 +31,9 @@ enum {
     DISCARD_BYTES_MAX = 1 << 20, /* of a chunked body over the limit, read only to be able to answer 413 */
     STARVED_MS = 200,            /* until connections that found no descriptor are looked at again */
     HURRIES_MAX = 4, /* MHD 0.9.75 says so throughout a TLS handshake: then ask each millisecond, do not spin */
-    STREAM_WAITING_MAX = 256 << 10,
-    STREAM_BLOCK_BYTES = 16 << 10,
     REPLY_HEADERS_MAX = 4 << 10,
     QUERY_BYTES_MAX = HEAD_BYTES_MAX,
-    BUFFER_KEPT_BYTES = 64 << 10, /* a pooled buffer larger than this is given back */
-    SLOW_TICK_MS = 50
-};
-
-enum state {
-    READING,  /* head and body are coming in */
-    HANDLING, /* inside the handler */
-    PARKED,   /* suspended: the handler will answer later */
-    ANSWERED, /* an answer is set; MHD has it or will fetch it in the next run */
-    DROPPED   /* the connection is gone, the owner still holds the exchange */
-};
-
-struct http_exchange {
-    struct http_server *server;
-    struct http_exchange *prev, *next; /* server->exchanges, or the pool (next) */
-    struct MHD_Connection *connection;
-    enum state state;
-    bool is_seen;      /* the head has been judged */
-    bool is_too_large; /* a chunked body went over the limit */
-    bool is_queued;    /* MHD has the response */
-    bool is_aborted;
-    size_t discarded;
-    struct buf query, body, headers; /* headers: name NUL value NUL ... */
-    struct MHD_Response *response;
-    unsigned status;
-    struct buf raw;       /* http_abort: sent as it stands; http_reply_slowly: the body */
-    unsigned slow_rate;   /* bytes a second that are read, then written; 0 as fast as it goes */
-    uint64_t slow_credit; /* thousandths of bytes it may move now */
-    bool is_slowed;       /* suspended until the next tick */
-    struct http_stream *stream;
-};
-
-struct http_stream {
-    struct http_exchange *exchange; /* NULL when the connection is gone */
-    struct buf out;
-    bool is_suspended;
-    bool is_closing; /* by http_stream_close: the owner has let go */
-    void (*on_closed)(void *owner);
-    void *owner;
-};
-
-/* One TCP connection: MHD's socket context. */
-struct peer {
-    char text[NET_TEXT_SIZE];
-    bool is_cut_short; /* answered before all of its request has been read */
-};
-
-struct http_server {
-    struct MHD_Daemon *daemon;
-    uv_poll_t poll;
-    uv_timer_t timer;
-    uv_idle_t idle;
-    uv_timer_t slow;
-    unsigned slowed; /* exchanges suspended for their slowness */
-    unsigned (*read_rate)(void *owner);
-    unsigned hurries; /* runs since the last event for which MHD said it has more to do at once */
-    unsigned handles; /* libuv handles not closed yet */
-    bool in_run, wants_run, is_quiesced, is_leaving, closing, is_tls;
-    unsigned connections, max_connections;
-    bool is_starved;   /* the process has no descriptor left for the first connection that waits */
-    bool is_full;      /* MHD has stopped accepting: at max_connections, or without descriptors */
-    bool has_reopened; /* it accepts again, but notices only in its next run */
-    http_handler_fn *handler;
-    void *owner;
-    size_t max_body_bytes;
-    unsigned timeout_s;
-    struct net_list allow;
-    struct lingers lingers;
-    struct http_exchange exchanges; /* head of a ring: all that live */
-    struct http_exchange *pool;
-    char *certificate, *key;
-    char complaint[200]; /* MHD's last message while starting */
+    BUFFER_KEPT_BYTES = 64 << 10 /* a pooled buffer larger than this is given back */
 };
 
 /* ---- running MHD ---- */
@@ -191,60 +116,12 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 }
 
 /* After an answer from outside: however many come in one turn, they make one run. */
-static void wake(struct http_server *s)
+void http_server_wake(struct http_server *s)
 {
     if (s->closing)
         return;
     s->hurries = 0;
     next_turn(s);
-}
-
-/* ---- slow on purpose (the simulator's fault) ---- */
-
-static void on_slow_tick(uv_timer_t *timer)
-{
-    struct http_server *s = timer->data;
-
-    for (struct http_exchange *x = s->exchanges.next; x != &s->exchanges; x = x->next) {
-        x->slow_credit += x->is_slowed ? (uint64_t)x->slow_rate * SLOW_TICK_MS : 0;
-        if (!x->is_slowed || x->slow_credit < 1000)
-            continue;
-        x->is_slowed = false;
-        s->slowed--;
-        MHD_resume_connection(x->connection);
-    }
-    if (s->slowed == 0)
-        uv_timer_stop(&s->slow);
-    wake(s);
-}
-
-static void slow_suspend(struct http_exchange *x)
-{
-    struct http_server *s = x->server;
-
-    x->is_slowed = true;
-    s->slowed++;
-    MHD_suspend_connection(x->connection);
-    if (!uv_is_active((uv_handle_t *)&s->slow)) {
-        uv_update_time(s->slow.loop);
-        uv_timer_start(&s->slow, on_slow_tick, SLOW_TICK_MS, SLOW_TICK_MS);
-    }
-}
-
-/* How many of `len` bytes may move now; 0: the connection has been suspended until some may. */
-static size_t slow_share(struct http_exchange *x, size_t len)
-{
-    size_t may = (size_t)(x->slow_credit / 1000);
-
-    if (x->slow_rate == 0 || x->server->closing)
-        return len;
-    if (may > 0) {
-        may = may < len ? may : len;
-        x->slow_credit -= may * 1000;
-        return may;
-    }
-    slow_suspend(x);
-    return 0;
 }
 
 /* ---- exchanges ---- */
@@ -272,14 +149,6 @@ static struct http_exchange *exchange_take(struct http_server *s)
     return x;
 }
 
-static void slow_forget(struct http_exchange *x)
-{
-    x->server->slowed -= x->is_slowed;
-    x->is_slowed = false;
-    x->slow_rate = 0;
-    x->slow_credit = 0;
-}
-
 static void exchange_free(struct http_exchange *x)
 {
     buf_finish(&x->query);
@@ -290,7 +159,7 @@ static void exchange_free(struct http_exchange *x)
 }
 
 /* Nobody holds it any more. */
-static void exchange_give_back(struct http_exchange *x)
+void http_exchange_give_back(struct http_exchange *x)
 {
     struct http_server *s = x->server;
 
@@ -307,7 +176,7 @@ static void exchange_give_back(struct http_exchange *x)
     x->stream = NULL;
     x->connection = NULL;
     x->is_seen = x->is_too_large = x->is_queued = x->is_aborted = false;
-    slow_forget(x);
+    http_slow_forget(x);
     x->discarded = 0;
     x->next = s->pool;
     s->pool = x;
@@ -352,7 +221,7 @@ static void on_completed(void *owner, struct MHD_Connection *connection, void **
     if (x->state == HANDLING || x->state == PARKED)
         x->state = DROPPED; /* http_reply, or the server's end, gives it back */
     else
-        exchange_give_back(x);
+        http_exchange_give_back(x);
 }
 
 static struct peer *peer_of(struct MHD_Connection *connection)
@@ -529,7 +398,7 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
         return refuse(x, status, text);
     }
     if (*upload_len > 0) {
-        size_t take = slow_share(x, *upload_len), left = *upload_len - take;
+        size_t take = http_slow_share(x, *upload_len), left = *upload_len - take;
 
         if (!x->is_too_large) {
             buf_add(&x->body, upload, take);
@@ -544,7 +413,7 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
                 return give_up(x);
         }
         if (take > 0 && left > 0)
-            slow_suspend(x); /* what is left is shown again when it goes on */
+            http_slow_suspend(x); /* what is left is shown again when it goes on */
         *upload_len = left;
         return MHD_YES;
     }
@@ -575,192 +444,6 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
     if (x->state != ANSWERED)
         return MHD_NO;
     return give_answer(x);
-}
-
-const char *http_header(struct http_exchange *x, const char *name)
-{
-    return x->connection == NULL ? NULL : MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
-}
-
-void http_reply_header(struct http_exchange *x, const char *name, const char *value)
-{
-    size_t before = x->headers.len;
-
-    buf_add(&x->headers, name, strlen(name) + 1);
-    buf_add(&x->headers, value, strlen(value) + 1);
-    if (x->headers.failed)
-        x->headers.len = before; /* a whole pair or none */
-}
-
-static void add_headers(struct http_exchange *x, struct MHD_Response *response, const char *content_type)
-{
-    const char *at = buf_text(&x->headers), *end = at + x->headers.len;
-
-    if (content_type != NULL)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-    while (at < end) {
-        const char *value = at + strlen(at) + 1;
-
-        MHD_add_response_header(response, at, value);
-        at = value + strlen(value) + 1;
-    }
-    if (x->server->is_quiesced || x->server->is_leaving)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-}
-
-/* The answer is set: continue where the exchange stands. */
-static void answered(struct http_exchange *x)
-{
-    bool was_parked = x->state == PARKED;
-
-    x->state = ANSWERED;
-    if (was_parked) {
-        MHD_resume_connection(x->connection);
-        wake(x->server);
-    }
-}
-
-void http_reply(struct http_exchange *x, int status, const char *content_type, const void *body, size_t len)
-{
-    if (x->state == DROPPED) {
-        exchange_give_back(x);
-        return;
-    }
-    assert(x->state == HANDLING || x->state == PARKED);
-    x->status = (unsigned)status;
-    /* MUST_COPY does not write; its parameter is merely not const */
-    x->response = MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
-    if (x->response != NULL)
-        add_headers(x, x->response, content_type);
-    answered(x);
-}
-
-static ssize_t read_slowly(void *owner, uint64_t position, char *out, size_t max)
-{
-    struct http_exchange *x = owner;
-    size_t left = x->raw.len - (size_t)position, n = slow_share(x, left < max ? left : max);
-
-    memcpy(out, x->raw.data + position, n);
-    return (ssize_t)n;
-}
-
-void http_reply_slowly(struct http_exchange *x, int status, const char *content_type, const void *body, size_t len,
-                       unsigned bytes_per_s)
-{
-    if (x->state == DROPPED || len == 0) {
-        http_reply(x, status, content_type, body, len);
-        return;
-    }
-    assert(x->state == HANDLING || x->state == PARKED);
-    buf_add(&x->raw, body, len);
-    x->status = (unsigned)status;
-    x->slow_rate = bytes_per_s;
-    if (!x->raw.failed)
-        x->response = MHD_create_response_from_callback(len, STREAM_BLOCK_BYTES, read_slowly, x, NULL);
-    if (x->response != NULL)
-        add_headers(x, x->response, content_type);
-    answered(x);
-}
-
-void http_abort(struct http_exchange *x, int status, const char *content_type, const void *body, size_t len,
-                size_t after_bytes)
-{
-    if (x->state == DROPPED) {
-        exchange_give_back(x);
-        return;
-    }
-    assert(x->state == HANDLING || x->state == PARKED);
-    if (after_bytes > 0) {
-        buf_addf(&x->raw, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", status,
-                 MHD_get_reason_phrase_for((unsigned)status), len);
-        if (content_type != NULL)
-            buf_addf(&x->raw, "Content-Type: %s\r\n", content_type);
-        buf_adds(&x->raw, "\r\n");
-        buf_add(&x->raw, body, len);
-        if (x->raw.len > after_bytes)
-            x->raw.len = after_bytes;
-    }
-    x->is_aborted = true;
-    answered(x);
-}
-
-/* ---- streams ---- */
-
-static ssize_t read_stream(void *owner, uint64_t position, char *out, size_t max)
-{
-    struct http_stream *stream = owner;
-    size_t len = stream->out.len < max ? stream->out.len : max;
-
-    UNUSED(position);
-    if (len == 0 && stream->is_closing)
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    if (len == 0) {
-        stream->is_suspended = true; /* before the call: MHD would ask again and again */
-        MHD_suspend_connection(stream->exchange->connection);
-        return 0;
-    }
-    memcpy(out, stream->out.data, len);
-    buf_shift(&stream->out, len);
-    return (ssize_t)len;
-}
-
-static void wake_stream(struct http_stream *stream)
-{
-    if (!stream->is_suspended)
-        return;
-    stream->is_suspended = false;
-    MHD_resume_connection(stream->exchange->connection);
-    wake(stream->exchange->server);
-}
-
-int http_stream_open(struct http_exchange *x, void (*on_closed)(void *owner), void *owner, struct http_stream **out)
-{
-    struct http_stream *stream;
-
-    if (x->state != HANDLING && x->state != PARKED)
-        return ERR_STATE;
-    stream = calloc(1, sizeof *stream);
-    if (stream == NULL)
-        return ERR_NOMEM;
-    buf_init(&stream->out, STREAM_WAITING_MAX);
-    stream->exchange = x;
-    stream->on_closed = on_closed;
-    stream->owner = owner;
-    x->status = MHD_HTTP_OK;
-    x->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream, stream, NULL);
-    if (x->response == NULL) {
-        free(stream);
-        return ERR_NOMEM;
-    }
-    add_headers(x, x->response, "text/event-stream");
-    MHD_add_response_header(x->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
-    MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u); /* quiet for hours is normal */
-    x->stream = stream;
-    answered(x);
-    *out = stream;
-    return 0;
-}
-
-int http_stream_send(struct http_stream *stream, const char *data, size_t len)
-{
-    if (stream->out.len + len > STREAM_WAITING_MAX)
-        return ERR_FULL;
-    buf_add(&stream->out, data, len);
-    if (stream->out.failed)
-        return ERR_FULL;
-    wake_stream(stream);
-    return 0;
-}
-
-void http_stream_close(struct http_stream *stream)
-{
-    struct http_exchange *x = stream->exchange;
-
-    stream->is_closing = true;
-    if (x == NULL)
-        return; /* inside on_closed: on_completed frees it */
-    MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, x->server->timeout_s);
-    wake_stream(stream);
 }
 
 /* ---- the door ---- */
@@ -812,7 +495,7 @@ static void server_free(struct http_server *s)
     struct http_exchange *x;
 
     while ((x = s->exchanges.next) != NULL && x != &s->exchanges)
-        exchange_give_back(x); /* the owner never answered these */
+        http_exchange_give_back(x); /* the owner never answered these */
     while ((x = s->pool) != NULL) {
         s->pool = x->next;
         exchange_free(x);
