@@ -93,7 +93,6 @@ static struct intake *intake_create(struct gateway *gw, const struct incoming *i
     intake->flags = flags;
     key_of(in, intake->key);
     intake->in = *in;
-    intake->in.upstream = NULL; /* a reload may take it */
     intake->in.id = place(&at, in->id);
     intake->in.phone = place(&at, in->phone);
     intake->in.to = place(&at, in->to);
@@ -389,7 +388,11 @@ static void on_send_read(void *owner, uint64_t cookie, int err, const struct sto
         intake_end(intake, err);
         return;
     }
-    for (size_t i = 0; send != NULL && i < send->member_count; i++) {
+    /* one account's handler must not reach the senders of another */
+    bool ours =
+        send != NULL && (intake->in.lab || intake->in.upstream == NULL ||
+                         upstream_same_account(upstream_by_number(intake->gw, send->upstream), intake->in.upstream));
+    for (size_t i = 0; ours && i < send->member_count; i++) {
         if (send->member_count == 1 || send->members[i].phone == phone)
             intake->asker = send->members[i].id;
     }

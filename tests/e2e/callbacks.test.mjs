@@ -238,6 +238,7 @@ test('incoming messages of several aggregator accounts may share an id; of one a
     callbacks: ports.map((port, i) => ({ listen: [`127.0.0.1:${port}`], upstream: names[i], hash: 'none' })),
     incoming: [{ to: '*', system_id: 'demo' }],
   };
+  gateway.overrides.esmes = ['demo', 'asker'].map((system_id) => ({ system_id, password: 'demo', upstream: 'smsc' }));
   await gateway.start(simulator.url);
   t.after(async () => {
     await gateway.stop();
@@ -251,6 +252,16 @@ test('incoming messages of several aggregator accounts may share an id; of one a
   assert.equal(await told(0, 'marker', '78'), 200);
   await receiver.delivery((pdu) => textOf(pdu) === 'marker');
   assert.deepEqual(receiver.delivered.map(textOf).sort(), ['by alex', 'by maria', 'marker']);
+  // a reply through another account's handler is no reply to a message of this one
+  const asker = new Esme().connect(gateway.port);
+  await asker.bind('bind_transceiver', { system_id: 'asker' });
+  await asker.submit({ destination_addr: '79161112233' });
+  const sms_id = await until('accepted upstream', async () => (await simulator.get('/lab/messages?phone=79161112233')).items[0]?.id);
+  const replied = (i, id) => callBack(`http://127.0.0.1:${ports[i]}/smsc/callback`, { id, phone: '79161112233', mes: `reply ${id}`, to: '7903', sms_id });
+  for (const [i, id] of [[1, '91'], [0, '92'], [2, '93']]) assert.equal(await replied(i, id), 200);
+  await receiver.delivery((pdu) => textOf(pdu) === 'reply 91');
+  for (const id of ['92', '93']) await asker.delivery((pdu) => textOf(pdu) === `reply ${id}`);
+  await asker.close();
   await receiver.close();
 });
 
