@@ -19,8 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "http/exchange.h"
 #include "http/listening.h"
+#include "http/server_exchange.h"
 #include "http/server_head.h"
 
 enum {

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exchange.h - what server.c (requests in) and answer.c (answers out) share. Private to http/.
+ * server_exchange.h - what server.c (requests in) and server_answer.c (answers out) share. Private to http/.
  */
-#ifndef HTTP_EXCHANGE_H
-#define HTTP_EXCHANGE_H
-
-#include <microhttpd.h>
+#ifndef HTTP_SERVER_EXCHANGE_H
+#define HTTP_SERVER_EXCHANGE_H
 
 #include "base/buf.h"
 #include "base/net.h"
 #include "http/linger.h"
 #include "http/server.h"
+
+struct MHD_Connection;
+struct MHD_Daemon;
+struct MHD_Response;
 
 enum state {
     READING,  /* head and body are coming in */
@@ -87,7 +89,7 @@ void http_server_wake(struct http_server *s);
 /* server.c: nobody holds it any more. */
 void http_exchange_give_back(struct http_exchange *x);
 
-/* answer.c: slow on purpose (the simulator's fault). How many of `len` bytes may move now; 0: the connection has been
+/* server_answer.c: slow on purpose (the simulator's fault). How many of `len` bytes may move now; 0: the connection has been
  * suspended until some may. */
 size_t http_slow_share(struct http_exchange *x, size_t len);
 void http_slow_suspend(struct http_exchange *x);

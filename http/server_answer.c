@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer.c - answers out: at once, slowly, cut short, or as a stream of events.
+ * server_answer.c - answers out: at once, slowly, cut short, or as a stream of events.
  *
  * They may come from outside a run of libmicrohttpd (MHD): they only set the answer, resume the suspended connection and
  * wake the server; on_request of server.c fetches it.
  */
-#include "http/exchange.h"
+#include "http/server_exchange.h"
 
 #include <assert.h>
+#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 
