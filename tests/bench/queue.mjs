@@ -16,7 +16,10 @@ const TEXT = 'A message of one hundred characters, as the peers were measured wi
 const TO = `7916${'#'.repeat(String(Math.max(1, Math.floor(COUNT / 10))).length - 1)}`.padEnd(11, '0'); // digits of the number: ten a phone
 const [CONNECTIONS, BATCH] = [14, 100];
 const MINUTES = 60000;
-const limits = { memoryMB: 300, restartS: 10, displaced: CONNECTIONS * BATCH };
+const AHEAD = 4; // times the connections: requests claimed in advance (gateway/upstream.c)
+// Requests leave in order; which of those under way is read first depends on when the sink accepts each connection. No
+// message may come later, or sooner, than all that may be claimed at one time.
+const limits = { memoryMB: 300, restartS: 10, displaced: (1 + AHEAD) * CONNECTIONS * BATCH };
 
 let broken = 0;
 function figure(what, value, limit, unit, digits = 0) {
