@@ -34,12 +34,13 @@ for (const file of [binary, sinkBinary])
 
 const TEXT = 'A message of one hundred characters, as the peers were measured with, number ####### of all of them.';
 const ten = { batch: 100, latency: 0, binds: 10, window: 100 };
+const NODE_CPU = 0.11; // s per 1,000 of the Node bridge where the CPU limits were set: they go with what it takes in this run
 const unbatched = 'unbatched, 0 ms, 10 x 100', batched = 'batched, 0 ms, 10 x 100';
 const scenarios = [
   { name: 'unbatched, 0 ms, 1 x 10', ...ten, batch: 1, binds: 1, window: 10, count: 30000 },
   { name: unbatched, ...ten, batch: 1, count: 40000 },
   { name: `${unbatched}, half its peak`, ...ten, batch: 1, half: unbatched, limits: { p99: 25 } },
-  { name: `${unbatched}, receipts`, ...ten, batch: 1, count: 30000, receipts: true },
+  { name: `${unbatched}, receipts`, ...ten, batch: 1, count: 30000, receipts: true, limits: { cpuPer1000: 0.07 } },
   { name: batched, ...ten, count: 60000 },
   { name: `${batched}, half its peak`, ...ten, half: batched, limits: { p99: 25 } },
   { name: `${batched}, receipts`, ...ten, count: 40000, receipts: true, limits: { cpuPer1000: 0.03 } },
@@ -209,14 +210,17 @@ for (const scenario of scenarios) {
   if (node) print(scenario.name, 'node', node);
   print(node ? '' : scenario.name, 'smppbridge', ours, node && ours.upPerSecond / node.upPerSecond);
   peaks[scenario.name] = ours.upPerSecond;
-  for (const [key, limit] of Object.entries(scenario.limits ?? {})) judged.push({ name: scenario.name, key, value: ours[key], limit });
+  for (const [key, aim] of Object.entries(scenario.limits ?? {})) {
+    const limit = key === 'cpuPer1000' && node ? (aim * node.cpuPer1000) / NODE_CPU : aim;
+    judged.push({ name: scenario.name, key, value: ours[key], limit });
+  }
   results.push({ scenario: scenario.name, node, smppbridge: ours });
 }
 console.log('* cut after 12 s: the rate is what had arrived by then');
 const titles = { p99: ['p99 of submit_sm to its answer', 'ms', 1], cpuPer1000: ['CPU per 1,000 messages', 's', 3] };
 for (const { name, key, value, limit } of judged) {
   const [title, unit, digits] = titles[key];
-  console.log(`${name}: ${title} ${number(value, digits)} ${unit}   limit ${limit}${value > limit ? '   BROKEN' : ''}`);
+  console.log(`${name}: ${title} ${number(value, digits)} ${unit}   limit ${number(limit, digits)}${value > limit ? '   BROKEN' : ''}`);
   if (value > limit) process.exitCode = 1;
 }
 if (options.json) console.log(JSON.stringify(results));
