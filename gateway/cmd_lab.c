@@ -4,6 +4,7 @@
  *
  * The gateway here is the production gateway with a configuration made up; it reaches the simulator over real HTTP only.
  */
+#include <errno.h>
 #include <ftw.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -193,8 +194,8 @@ static void print_addresses(const struct lab *lab, uint16_t simulator_port)
         printf("callbacks  http://127.0.0.1:%u%s\n", gateway_callback_port(lab->gateway),
                lab->config_file == NULL ? "/smsc/callback" : "");
     printf("simulator  http://127.0.0.1:%u\n", simulator_port);
-    printf("try        smppbridge send --url smpp://%s@127.0.0.1:%u --to 79991234567 --text Hello --wait\n", account,
-           gateway_smpp_port(lab->gateway));
+    printf("try        %s send --url smpp://%s@127.0.0.1:%u --to 79991234567 --text Hello --wait\n",
+           program_invocation_name, account, gateway_smpp_port(lab->gateway));
     fflush(stdout);
 }
 
