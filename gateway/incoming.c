@@ -35,8 +35,8 @@ struct intake { /* one incoming event between its arrival and its commit */
     unsigned count;
 };
 
-/* Whose ids these are: two accounts of the aggregator, or one login at two of its sisters, may use the same. Reserve hosts
- * (www2...) are the same service; upstreams that share a login share its messages. */
+/* Whose ids these are: two accounts of the aggregator, or one login at two of its sisters, may use the same. Upstreams that
+ * share a login share its messages. */
 static void owner_of(const struct incoming *in, char out[OWNER_BYTES])
 {
     const struct cfg_upstream *cfg = in->upstream == NULL ? NULL : in->upstream->cfg;
@@ -44,15 +44,8 @@ static void owner_of(const struct incoming *in, char out[OWNER_BYTES])
     out[0] = '\0';
     if (cfg == NULL)
         return;
-    const char *host = strstr(cfg->urls[0], "://");
-    host = host == NULL ? cfg->urls[0] : host + 3;
-    if (strncasecmp(host, "www", 3) == 0) {
-        const char *rest = host + 3 + strspn(host + 3, "0123456789");
-        if (*rest == '.')
-            host = rest + 1;
-    }
-    size_t len = strcspn(host, ":/");
-    snprintf(out, OWNER_BYTES, "%.*s/%.30s", (int)(len < 30 ? len : 30), host,
+    struct message_text service = upstream_service(cfg);
+    snprintf(out, OWNER_BYTES, "%.*s/%.30s", (int)(service.len < 30 ? service.len : 30), service.at,
              cfg->login[0] != '\0' ? cfg->login : cfg->name);
 }
 

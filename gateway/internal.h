@@ -388,6 +388,8 @@ int upstream_create(struct gateway *gw, const char *name, struct upstream **out)
 int upstream_configure(struct upstream *up, const struct cfg_upstream *cfg) MUST_CHECK;
 struct upstream *upstream_by_number(struct gateway *gw, uint16_t number);
 struct upstream *upstream_named(struct gateway *gw, const char *name);
+/* Host and port of the first address, a view; reserve hosts (www2...) are the same service. */
+struct message_text upstream_service(const struct cfg_upstream *cfg);
 /* Two names for one account of the aggregator, which calls back to one address? */
 bool upstream_same_account(const struct upstream *a, const struct upstream *b);
 /* Starts as many sends as rules and work allow; end of every turn. */

@@ -87,8 +87,7 @@ static bool same_login(const struct cfg_upstream *a, const struct cfg_upstream *
            (a->login[0] != '\0' || a->api_key[0] != '\0');
 }
 
-/* Host and port; reserve hosts (www2...) are the same service. */
-static struct message_text service_of(const struct cfg_upstream *cfg)
+struct message_text upstream_service(const struct cfg_upstream *cfg)
 {
     const char *host = strstr(cfg->urls[0], "://");
 
@@ -105,7 +104,7 @@ bool upstream_same_account(const struct upstream *a, const struct upstream *b)
 {
     if (a == b || a->cfg == NULL || b->cfg == NULL)
         return a == b;
-    struct message_text x = service_of(a->cfg), y = service_of(b->cfg);
+    struct message_text x = upstream_service(a->cfg), y = upstream_service(b->cfg);
     return same_login(a->cfg, b->cfg) && x.len == y.len && strncasecmp(x.at, y.at, x.len) == 0;
 }
 
