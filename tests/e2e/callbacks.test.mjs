@@ -168,9 +168,20 @@ test('a late status is recorded, and what a callback tells beside the status: ke
   assert.deepEqual(receiptsOf(m.id).map((pdu) => receiptOf(pdu).stat), ['UNDELIV']);
 });
 
-test('a listener speaks for its own upstream account and for no other', async (t) => {
+/** A simulator, and a gateway to be configured before it is started. */
+async function pair(t) {
   const simulator = await new Simulator().start();
   const gateway = await new Gateway().prepare();
+  t.after(async () => {
+    await gateway.stop();
+    await simulator.kill();
+    gateway.clean();
+  });
+  return { simulator, gateway };
+}
+
+test('a listener speaks for its own upstream account and for no other', async (t) => {
+  const { simulator, gateway } = await pair(t);
   const second = await freePort();
   const [listenA, listenB] = [gateway.callbackPort, second].map((port) => [`127.0.0.1:${port}`]);
   gateway.overrides = {
@@ -181,11 +192,6 @@ test('a listener speaks for its own upstream account and for no other', async (t
     ],
   };
   await gateway.start(simulator.url);
-  t.after(async () => {
-    await gateway.stop();
-    await simulator.kill();
-    gateway.clean();
-  });
   const sender = new Esme().connect(gateway.port);
   await sender.bind();
   const to = phone();
@@ -203,19 +209,13 @@ test('a listener speaks for its own upstream account and for no other', async (t
 });
 
 test('one account under two names calls back to one listener, for both', async (t) => {
-  const simulator = await new Simulator().start();
-  const gateway = await new Gateway().prepare();
+  const { simulator, gateway } = await pair(t);
   gateway.overrides = {
     esmes: [{ system_id: 'demo', password: 'demo', upstream: 'translit' }],
     upstreams: ['smsc', 'translit'].map((name) => ({ name, urls: [simulator.url], login: 'alex', password: '123' })),
     callbacks: [{ listen: [`127.0.0.1:${gateway.callbackPort}`], upstream: 'smsc', hash: 'sha1', secret: 'of alex' }],
   };
   await gateway.start(simulator.url);
-  t.after(async () => {
-    await gateway.stop();
-    await simulator.kill();
-    gateway.clean();
-  });
   const sender = new Esme().connect(gateway.port);
   await sender.bind();
   const to = phone();
@@ -228,8 +228,7 @@ test('one account under two names calls back to one listener, for both', async (
 });
 
 test('incoming messages of several aggregator accounts may share an id; of one account only once', async (t) => {
-  const simulator = await new Simulator().start();
-  const gateway = await new Gateway().prepare();
+  const { simulator, gateway } = await pair(t);
   const ports = [gateway.callbackPort, await freePort(), await freePort()];
   const logins = ['alex', 'maria', 'alex']; // the third is the first account by another name
   const names = ['smsc', 'other', 'again'];
@@ -240,11 +239,6 @@ test('incoming messages of several aggregator accounts may share an id; of one a
   };
   gateway.overrides.esmes = ['demo', 'asker'].map((system_id) => ({ system_id, password: 'demo', upstream: 'smsc' }));
   await gateway.start(simulator.url);
-  t.after(async () => {
-    await gateway.stop();
-    await simulator.kill();
-    gateway.clean();
-  });
   const receiver = new Esme().connect(gateway.port);
   await receiver.bind();
   const told = (i, mes, id = '77') => callBack(`http://127.0.0.1:${ports[i]}/smsc/callback`, { id, phone: '79161112233', mes, to: '7903' });

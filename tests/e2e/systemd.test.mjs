@@ -87,7 +87,7 @@ before(async () => {
   try {
     execFileSync('cpack', ['-G', 'DEB', '-B', made], { cwd: build, stdio: 'ignore' });
     const deb = readdirSync(made).find((name) => name.endsWith('.deb'));
-    copyFileSync(path.join(made, deb), `/proc/${machine.init}/root/tmp/smppbridge.deb`);
+    copyFileSync(path.join(made, deb), path.join('/proc', String(machine.init), 'root', 'tmp', 'smppbridge.deb'));
   } finally {
     rmSync(made, { recursive: true, force: true });
   }
